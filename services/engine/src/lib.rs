@@ -1,1 +1,51 @@
-//! see Cargo.toml
+//! Use cases: the only room that wires rooms together. One engine answers the bulk command, the service and the
+//! evaluation, so the same pair gets the same confidence everywhere.
+//!
+//! [`Engine::link`] is the whole way of a record: parse, embed, retrieve ([`Prepared`]), score ([`Scored`]), link
+//! ([`LinkOutcome`]). Records are put in the order of their keys first, so that neither input order nor threads can
+//! change a result.
+
+mod error;
+mod linking;
+mod models;
+mod pairwise;
+mod prepare;
+mod progress;
+mod scoring;
+
+pub use error::EngineError;
+pub use linking::{LinkOptions, LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts, Verdict};
+pub use models::{EngineOptions, models_folder};
+pub use pairwise::PairScore;
+pub use prepare::Prepared;
+pub use progress::{Progress, Quiet};
+pub use scoring::Scored;
+
+pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};
+pub use score::{Explanation, Language};
+
+use embed::Encoder;
+use normalize::Normalizer;
+use score::Model;
+
+/// Opened models, ready to answer; cheap to share between threads.
+pub struct Engine {
+    normalizer: &'static Normalizer,
+    encoder: Encoder,
+    model: Model,
+}
+
+impl Engine {
+    /// The versions of everything that decides, for summaries.
+    pub fn versions(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("tongpin", env!("CARGO_PKG_VERSION").to_owned()),
+            ("scorer", self.model.version.clone()),
+            ("encoder", self.encoder.version().to_owned()),
+        ]
+    }
+
+    pub fn normalizer(&self) -> &'static Normalizer {
+        self.normalizer
+    }
+}

@@ -1,0 +1,126 @@
+//! Many words found in one pass (Aho–Corasick), with word boundaries for alphabetic scripts.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+/// A set of words, each with a value.
+pub(crate) struct Dictionary<T> {
+    automaton: Option<AhoCorasick>,
+    values: Vec<T>,
+}
+
+/// A word found at a byte range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Index into the values.
+    pub(crate) word: usize,
+}
+
+impl<T> Dictionary<T> {
+    pub(crate) fn empty() -> Self {
+        Dictionary { automaton: None, values: Vec::new() }
+    }
+
+    /// The first value of a word that is given twice wins.
+    pub(crate) fn new(words: Vec<(String, T)>) -> Self {
+        let mut seen = rustc_hash::FxHashSet::default();
+        let (keys, values): (Vec<String>, Vec<T>) =
+            words.into_iter().filter(|(key, _)| !key.is_empty() && seen.insert(key.clone())).unzip();
+        if keys.is_empty() {
+            return Self::empty();
+        }
+        // Overlapping matches need the standard kind; fails only beyond 2^31 states.
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&keys).ok();
+        Dictionary { automaton, values }
+    }
+
+    pub(crate) fn value(&self, hit: Hit) -> &T {
+        &self.values[hit.word]
+    }
+
+    /// Every word that stands between word boundaries, overlapping ones too, in the order of their ends.
+    pub(crate) fn all(&self, text: &str, out: &mut Vec<Hit>) {
+        let Some(automaton) = &self.automaton else { return };
+        for found in automaton.find_overlapping_iter(text) {
+            let start = found.start();
+            if let Some(end) = bounded(text.as_bytes(), start, found.end()) {
+                out.push(Hit { start, end, word: found.pattern().as_usize() });
+            }
+        }
+    }
+
+    /// The words from left to right, the longest at each place, none overlapping another.
+    pub(crate) fn longest(&self, text: &str) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        self.all(text, &mut hits);
+        leftmost_longest(&mut hits);
+        hits
+    }
+
+    pub(crate) fn into_values(self) -> Vec<T> {
+        self.values
+    }
+}
+
+impl Dictionary<String> {
+    /// The text with each word replaced by its value; `None` when there is none.
+    pub(crate) fn replace_all(&self, text: &str) -> Option<String> {
+        let hits = self.longest(text);
+        if hits.is_empty() {
+            return None;
+        }
+        let mut out = String::with_capacity(text.len() + 8);
+        let mut from = 0;
+        for hit in hits {
+            out.push_str(&text[from..hit.start]);
+            out.push_str(self.value(hit));
+            from = hit.end;
+        }
+        out.push_str(&text[from..]);
+        Some(out)
+    }
+}
+
+/// Keeps the leftmost hits, the longest of those that begin together, and drops what overlaps them.
+pub(crate) fn leftmost_longest(hits: &mut Vec<Hit>) {
+    hits.sort_unstable_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)).then(a.word.cmp(&b.word)));
+    let mut free = 0;
+    hits.retain(|hit| {
+        let keep = hit.start >= free;
+        if keep {
+            free = hit.end;
+        }
+        keep
+    });
+}
+
+/// The end of the word where both its sides are boundaries. Between letters of one alphabet, and between digits, there
+/// is none; a plural `s` behind a Latin word of four letters or more belongs to it.
+fn bounded(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    if start > 0 && same_class(text[start - 1], text[start]) {
+        return None;
+    }
+    match text.get(end) {
+        Some(&next) if same_class(text[end - 1], next) => {
+            let plural = next == b's'
+                && end - start >= 4
+                && text[end - 1].is_ascii_lowercase()
+                && text.get(end + 1).is_none_or(|&after| !same_class(next, after));
+            plural.then_some(end + 1)
+        }
+        _ => Some(end),
+    }
+}
+
+fn same_class(a: u8, b: u8) -> bool {
+    (a.is_ascii_alphabetic() && b.is_ascii_alphabetic())
+        || (a.is_ascii_digit() && b.is_ascii_digit())
+        || (is_cyrillic_or_accented(a) && is_cyrillic_or_accented(b))
+}
+
+/// Lead bytes C3–D4 and their continuations cannot be told apart by one byte, so only the pair lead–lead is seen here:
+/// good enough for a boundary, since a word of those alphabets begins with a lead byte.
+fn is_cyrillic_or_accented(byte: u8) -> bool {
+    (0xc3..=0xd4).contains(&byte)
+}

@@ -1,0 +1,259 @@
+//! What two names state, kind by kind. Unknown is its own answer: an attribute that one side does not state is neither
+//! equal nor different.
+
+use crate::corpus::{Amount, Profile};
+use domain::{Dimension, Mark, quantity::close};
+
+/// How two statements of one kind stand to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Relation {
+    /// At least one side says nothing.
+    #[default]
+    Unknown,
+    Equal,
+    /// Not the same words, yet both can be true: one says more, or the totals agree (90g*5 and 450g).
+    Compatible,
+    Contradicts,
+}
+
+impl Relation {
+    /// For models: 1, 0.5, 0 and -1.
+    pub fn value(self) -> f32 {
+        match self {
+            Relation::Equal => 1.0,
+            Relation::Compatible => 0.5,
+            Relation::Unknown => 0.0,
+            Relation::Contradicts => -1.0,
+        }
+    }
+}
+
+/// The relation of one dimension's amounts, and how far apart the nearest contradicting ones are (|ln ratio|).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AmountRelation {
+    pub relation: Relation,
+    pub log_ratio: f32,
+}
+
+pub fn of_dimension(amounts: &[Amount], dimension: Dimension) -> &[Amount] {
+    let from = amounts.partition_point(|a| a.dimension < dimension);
+    let to = amounts.partition_point(|a| a.dimension <= dimension);
+    &amounts[from..to]
+}
+
+/// Amounts match one by one. Where one side's are all matched, the other merely says more: equal. Where both keep
+/// unmatched ones (1米宽*400米 against 1米宽*300米) they contradict.
+pub fn amounts(left: &[Amount], right: &[Amount]) -> AmountRelation {
+    if left.is_empty() || right.is_empty() {
+        return AmountRelation::default();
+    }
+    let unmatched = |from: &[Amount], to: &[Amount]| {
+        from.iter().filter(|a| !to.iter().any(|b| same(a, b))).count()
+    };
+    if unmatched(left, right) == 0 || unmatched(right, left) == 0 {
+        return AmountRelation { relation: Relation::Equal, log_ratio: 0.0 };
+    }
+    let mut nearest = f64::INFINITY;
+    for a in left.iter().filter(|a| !right.iter().any(|b| same(a, b))) {
+        for b in right.iter().filter(|b| !left.iter().any(|a| same(a, b))) {
+            if a.low > 0.0 && b.low > 0.0 {
+                nearest = nearest.min((a.low / b.low).ln().abs());
+            }
+        }
+    }
+    let log_ratio = if nearest.is_finite() { nearest as f32 } else { 0.0 };
+    AmountRelation { relation: Relation::Contradicts, log_ratio }
+}
+
+fn same(a: &Amount, b: &Amount) -> bool {
+    close(a.low, b.low) && close(a.high, b.high)
+}
+
+/// Mass or volume, allowing for one side giving the total of a pack and the other its unit content.
+pub fn content(left: &Profile, right: &Profile, dimension: Dimension) -> AmountRelation {
+    let (a, b) = (of_dimension(&left.quantities, dimension), of_dimension(&right.quantities, dimension));
+    let plain = amounts(a, b);
+    if plain.relation != Relation::Contradicts {
+        return plain;
+    }
+    let totals_agree = a.iter().any(|x| {
+        b.iter().any(|y| {
+            left.packs.iter().any(|n| close(x.low * f64::from(*n), y.low))
+                || right.packs.iter().any(|n| close(y.low * f64::from(*n), x.low))
+        })
+    });
+    if totals_agree { AmountRelation { relation: Relation::Compatible, ..plain } } else { plain }
+}
+
+/// Pack counts. One side silent is unknown (most names leave out "one"), unless the silent side says `single`.
+pub fn packs(left: &Profile, right: &Profile) -> AmountRelation {
+    match (left.packs.as_slice(), right.packs.as_slice()) {
+        ([], []) => {
+            let cases = (left.marks.has(Mark::Case), right.marks.has(Mark::Case));
+            let singles = (left.marks.has(Mark::Single), right.marks.has(Mark::Single));
+            let contradict = (cases.0 && singles.1) || (cases.1 && singles.0);
+            let relation = if contradict { Relation::Contradicts } else { Relation::Unknown };
+            AmountRelation { relation, log_ratio: 0.0 }
+        }
+        ([], some) | (some, []) => {
+            let silent = if left.packs.is_empty() { left } else { right };
+            let relation =
+                if silent.marks.has(Mark::Single) { Relation::Contradicts } else { Relation::Unknown };
+            let largest = some.iter().copied().max().unwrap_or(1).max(1);
+            AmountRelation { relation, log_ratio: (largest as f32).ln() }
+        }
+        (a, b) => {
+            if a.iter().all(|x| b.contains(x)) || b.iter().all(|x| a.contains(x)) || product(a) == product(b) {
+                return AmountRelation { relation: Relation::Equal, log_ratio: 0.0 };
+            }
+            let mut nearest = f32::INFINITY;
+            for x in a {
+                for y in b {
+                    nearest = nearest.min((*x as f32 / *y as f32).ln().abs());
+                }
+            }
+            AmountRelation { relation: Relation::Contradicts, log_ratio: nearest }
+        }
+    }
+}
+
+fn product(counts: &[u32]) -> u64 {
+    counts.iter().fold(1u64, |acc, n| acc.saturating_mul(u64::from(*n)))
+}
+
+/// The relation of two sorted lists of (kind, value).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct KindRelations {
+    pub equal: u8,
+    /// Kinds that both sides state with no value in common and no side a subset of the other.
+    pub contradicting: u8,
+    /// Kinds that only one side states.
+    pub one_sided: u8,
+    /// Kinds where one side says more than the other.
+    pub partly: u8,
+}
+
+pub fn kinds(left: &[(u32, u32)], right: &[(u32, u32)]) -> KindRelations {
+    let mut out = KindRelations::default();
+    let (mut i, mut j) = (0, 0);
+    while i < left.len() || j < right.len() {
+        let kind = match (left.get(i), right.get(j)) {
+            (Some(a), Some(b)) => a.0.min(b.0),
+            (Some(a), None) => a.0,
+            (None, Some(b)) => b.0,
+            (None, None) => break,
+        };
+        let end = |list: &[(u32, u32)], from: usize| from + list[from..].partition_point(|x| x.0 == kind);
+        let (a, b) = (&left[i..end(left, i)], &right[j..end(right, j)]);
+        (i, j) = (i + a.len(), j + b.len());
+        if a.is_empty() || b.is_empty() {
+            out.one_sided += 1;
+            continue;
+        }
+        let common = a.iter().filter(|x| b.contains(x)).count();
+        if common == a.len() && common == b.len() {
+            out.equal += 1;
+        } else if common == a.len().min(b.len()) {
+            out.partly += 1;
+        } else {
+            out.contradicting += 1;
+        }
+    }
+    out
+}
+
+/// The relation of one kind alone.
+pub fn one_kind(left: &[(u32, u32)], right: &[(u32, u32)], kind: u32) -> Relation {
+    let part = |list: &[(u32, u32)]| {
+        let from = list.partition_point(|x| x.0 < kind);
+        let to = list.partition_point(|x| x.0 <= kind);
+        from..to
+    };
+    let found = kinds(&left[part(left)], &right[part(right)]);
+    if found.contradicting > 0 {
+        Relation::Contradicts
+    } else if found.equal > 0 {
+        Relation::Equal
+    } else if found.partly > 0 {
+        Relation::Compatible
+    } else {
+        Relation::Unknown
+    }
+}
+
+/// Model and part numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CodeRelation {
+    /// 1 common, 0.7 found inside the other's text, 0.5 one is the start of the other, 0 unknown, -1 none in common.
+    pub value: f32,
+    /// Rarity of the rarest common code, 0..=1.
+    pub rarity: f32,
+    /// Codes left without counterpart on the side that has fewer of them.
+    pub unmatched: u8,
+}
+
+pub fn codes(left: &Profile, right: &Profile) -> CodeRelation {
+    let (a, b) = (&left.codes, &right.codes);
+    let mut out = CodeRelation::default();
+    if a.is_empty() && b.is_empty() {
+        return out;
+    }
+    if a.is_empty() || b.is_empty() {
+        let (with, without) = if b.is_empty() { (left, right) } else { (right, left) };
+        if with.codes_text.iter().any(|code| code.chars().count() >= 4 && holds(&without.whole, code)) {
+            out.value = 0.7;
+        }
+        return out;
+    }
+    let mut common = 0u8;
+    for (hash, rarity) in a {
+        if b.binary_search_by_key(hash, |x| x.0).is_ok() {
+            common = common.saturating_add(1);
+            out.rarity = out.rarity.max(*rarity);
+        }
+    }
+    out.unmatched = (a.len().min(b.len()).min(250) as u8).saturating_sub(common);
+    out.value = if common > 0 {
+        1.0
+    } else if left.codes_text.iter().any(|x| {
+        right.codes_text.iter().any(|y| x.len().min(y.len()) >= 4 && (x.starts_with(y.as_str()) || y.starts_with(x.as_str())))
+    }) {
+        0.5
+    } else {
+        -1.0
+    };
+    out
+}
+
+/// Whether the code occurs in the text, ignoring case and anything that is not a letter or digit.
+fn holds(text: &[char], code: &str) -> bool {
+    let wanted: Vec<char> = code.to_lowercase().chars().collect();
+    let found = |start: usize| {
+        let mut rest = text[start..].iter().filter(|c| c.is_alphanumeric());
+        wanted.iter().all(|w| rest.next() == Some(w))
+    };
+    (0..text.len()).any(|i| text[i] == wanted[0] && found(i))
+}
+
+/// Numbers without a unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct NumberRelation {
+    pub common: u8,
+    /// Left without counterpart on the side that has fewer of them.
+    pub unmatched: u8,
+    /// Jaccard index, -0.1 where neither side has any.
+    pub jaccard: f32,
+}
+
+pub fn numbers(left: &[f32], right: &[f32]) -> NumberRelation {
+    if left.is_empty() && right.is_empty() {
+        return NumberRelation { jaccard: -0.1, ..Default::default() };
+    }
+    let common = left.iter().filter(|x| right.contains(x)).count();
+    let union = left.len() + right.len() - common;
+    NumberRelation {
+        common: common.min(255) as u8,
+        unmatched: (left.len().min(right.len()) - common).min(255) as u8,
+        jaccard: common as f32 / union as f32,
+    }
+}

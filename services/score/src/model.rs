@@ -1,0 +1,258 @@
+//! A trained scorer: two stages and a calibrator, and a one-stage variant for pairs that come without candidates
+//! around them. Made by `models/scorer/train.py`; plain JSON so that a person can read what weighs how much.
+
+use crate::adapt::Bounds;
+use crate::features;
+use ndarray::ArrayView1;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Model {
+    /// Names the training run; goes into every summary.
+    pub version: String,
+    /// What the stages read, in order; checked against this build's features when the model is opened.
+    pub features: Vec<String>,
+    pub first: Stage,
+    pub second: Stage,
+    pub calibration: Calibration,
+    /// Reads the pair features alone.
+    pub pair_only: Stage,
+    pub pair_only_calibration: Calibration,
+    /// Share of true pairs among the links that the calibrator was fitted on: where prior-shift adaptation starts.
+    pub prior: f64,
+    pub adaptation: Bounds,
+}
+
+/// Turns features into a log-odds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Stage {
+    /// Standardised, clipped, weighted sum: each weight can be read off.
+    Logistic { mean: Vec<f32>, scale: Vec<f32>, clip: f32, weights: Vec<f32>, bias: f32 },
+    /// Boosted trees as flat arrays; a sum of logistic and trees when both are given.
+    Boosted { trees: Vec<Tree>, bias: f32, base: Option<Box<Stage>> },
+}
+
+/// A binary tree. Node i asks `feature[i] <= threshold[i]`: yes goes to `left[i]`, no to `right[i]`; a negative child
+/// c is the leaf `value[!c]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tree {
+    pub feature: Vec<u16>,
+    pub threshold: Vec<f32>,
+    pub left: Vec<i32>,
+    pub right: Vec<i32>,
+    pub value: Vec<f32>,
+}
+
+/// Log-odds to calibrated log-odds: a·x + b (Platt 1999), after which the probability is the logistic of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    pub slope: f64,
+    pub intercept: f64,
+}
+
+#[derive(Debug, Error)]
+pub enum ModelError {
+    #[error("the scorer is not valid JSON ({0}); take it anew from the project's models folder")]
+    Syntax(#[from] serde_json::Error),
+    #[error(
+        "the scorer `{version}` was trained on other features than this build computes (first difference: {first}); \
+         retrain it with models/scorer/train.py or take the scorer of this version"
+    )]
+    Features { version: String, first: String },
+    #[error("the scorer `{version}` is damaged: {what}")]
+    Shape { version: String, what: String },
+}
+
+impl Model {
+    /// Knows nothing: every pair is as likely as not. Training starts from it, since candidates and features need
+    /// no weights.
+    pub fn blank() -> Model {
+        let stage = |width: usize| Stage::Logistic {
+            mean: vec![0.0; width],
+            scale: vec![1.0; width],
+            clip: 5.0,
+            weights: vec![0.0; width],
+            bias: 0.0,
+        };
+        let width = features::PAIR.len() + features::CONTEXT.len();
+        Model {
+            version: "blank".to_owned(),
+            features: features::names().into_iter().map(str::to_owned).collect(),
+            first: stage(width),
+            second: stage(width + features::SECOND.len()),
+            calibration: Calibration::NONE,
+            pair_only: stage(features::PAIR.len()),
+            pair_only_calibration: Calibration::NONE,
+            prior: 0.5,
+            adaptation: Bounds::default(),
+        }
+    }
+
+    pub fn from_json(text: &str) -> Result<Model, ModelError> {
+        let model: Model = serde_json::from_str(text)?;
+        let expected = features::names();
+        if let Some(first) = first_difference(&model.features, &expected) {
+            return Err(ModelError::Features { version: model.version, first });
+        }
+        let total = expected.len();
+        for (name, stage, width) in [
+            ("first", &model.first, total),
+            ("second", &model.second, total + features::SECOND.len()),
+            ("pair_only", &model.pair_only, features::PAIR.len()),
+        ] {
+            stage.check(width).map_err(|what| ModelError::Shape {
+                version: model.version.clone(),
+                what: format!("stage {name}: {what}"),
+            })?;
+        }
+        Ok(model)
+    }
+}
+
+fn first_difference(given: &[String], expected: &[&str]) -> Option<String> {
+    if given.len() != expected.len() {
+        return Some(format!("{} features instead of {}", given.len(), expected.len()));
+    }
+    given.iter().zip(expected).find(|(g, e)| g != *e).map(|(g, e)| format!("`{g}` instead of `{e}`"))
+}
+
+impl Stage {
+    fn check(&self, width: usize) -> Result<(), String> {
+        match self {
+            Stage::Logistic { mean, scale, weights, clip, bias } => {
+                let lengths = [mean.len(), scale.len(), weights.len()];
+                if lengths != [width; 3] {
+                    return Err(format!("vectors of {lengths:?} instead of {width}"));
+                }
+                let finite = mean.iter().chain(scale).chain(weights).all(|v| v.is_finite());
+                if !finite || !clip.is_finite() || !bias.is_finite() || scale.iter().any(|s| *s <= 0.0) {
+                    return Err("a number is not finite or a scale not positive".into());
+                }
+                Ok(())
+            }
+            Stage::Boosted { trees, base, .. } => {
+                for tree in trees {
+                    tree.check(width)?;
+                }
+                base.as_ref().map_or(Ok(()), |base| base.check(width))
+            }
+        }
+    }
+
+    pub fn log_odds(&self, features: ArrayView1<'_, f32>) -> f32 {
+        match self {
+            Stage::Logistic { mean, scale, clip, weights, bias } => {
+                let mut sum = *bias;
+                for (((x, m), s), w) in features.iter().zip(mean).zip(scale).zip(weights) {
+                    sum += ((x - m) / s).clamp(-clip, *clip) * w;
+                }
+                sum
+            }
+            Stage::Boosted { trees, bias, base } => {
+                let from_base = base.as_ref().map_or(0.0, |base| base.log_odds(features));
+                trees.iter().fold(bias + from_base, |sum, tree| sum + tree.value(features))
+            }
+        }
+    }
+
+    /// What each feature adds to the log-odds, for explanations; exact for the logistic form, empty for trees.
+    pub fn contributions(&self, features: ArrayView1<'_, f32>) -> Vec<f32> {
+        match self {
+            Stage::Logistic { mean, scale, clip, weights, .. } => features
+                .iter()
+                .zip(mean)
+                .zip(scale)
+                .zip(weights)
+                .map(|(((x, m), s), w)| ((x - m) / s).clamp(-clip, *clip) * w)
+                .collect(),
+            Stage::Boosted { base, .. } => base.as_ref().map_or(Vec::new(), |b| b.contributions(features)),
+        }
+    }
+}
+
+impl Tree {
+    fn check(&self, width: usize) -> Result<(), String> {
+        let n = self.feature.len();
+        if [self.threshold.len(), self.left.len(), self.right.len()] != [n; 3] || self.value.is_empty() {
+            return Err("a tree's arrays differ in length".into());
+        }
+        // A child points further down or to a leaf, so that every walk ends.
+        let child_ok = |i: usize, c: i32| {
+            if c < 0 { ((!c) as usize) < self.value.len() } else { c as usize > i && (c as usize) < n }
+        };
+        for i in 0..n {
+            if usize::from(self.feature[i]) >= width || !child_ok(i, self.left[i]) || !child_ok(i, self.right[i]) {
+                return Err(format!("a tree's node {i} points nowhere"));
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, features: ArrayView1<'_, f32>) -> f32 {
+        if self.feature.is_empty() {
+            return self.value[0];
+        }
+        let mut at = 0i32;
+        while at >= 0 {
+            let i = at as usize;
+            let yes = features[usize::from(self.feature[i])] <= self.threshold[i];
+            at = if yes { self.left[i] } else { self.right[i] };
+        }
+        self.value[(!at) as usize]
+    }
+}
+
+impl Calibration {
+    pub const NONE: Calibration = Calibration { slope: 1.0, intercept: 0.0 };
+
+    pub fn log_odds(&self, raw: f32) -> f64 {
+        self.slope * f64::from(raw) + self.intercept
+    }
+}
+
+pub fn probability(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn stages_sum_what_they_say() {
+        let stage = Stage::Logistic {
+            mean: vec![1.0, 0.0],
+            scale: vec![2.0, 1.0],
+            clip: 5.0,
+            weights: vec![1.0, -1.0],
+            bias: 0.5,
+        };
+        let x = array![3.0, 100.0];
+        assert_eq!(stage.log_odds(x.view()), 0.5 + 1.0 - 5.0);
+        assert_eq!(stage.contributions(x.view()), vec![1.0, -5.0]);
+        let tree = Tree {
+            feature: vec![0, 1],
+            threshold: vec![2.0, 50.0],
+            left: vec![-1, -2],
+            right: vec![1, -3],
+            value: vec![1.0, 2.0, 3.0],
+        };
+        let boosted = Stage::Boosted { trees: vec![tree], bias: 0.0, base: Some(Box::new(stage)) };
+        assert_eq!(boosted.log_odds(x.view()), -3.5 + 3.0);
+    }
+
+    #[test]
+    fn damaged_trees_are_refused() {
+        let endless = Tree {
+            feature: vec![0],
+            threshold: vec![0.0],
+            left: vec![0],
+            right: vec![-1],
+            value: vec![0.0],
+        };
+        assert!(endless.check(3).is_err());
+    }
+}

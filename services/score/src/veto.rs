@@ -1,0 +1,98 @@
+//! Stated contradictions. A vetoed pair is never linked by the machine, whatever its score; a person may still link it.
+//!
+//! Only kinds in which two different statements really exclude each other are vetoes. Different codes, numbers, heads
+//! or brands are evidence, not vetoes: one product may carry two article numbers, and brands have many spellings.
+
+use crate::attributes::{self, Relation};
+use crate::corpus::{Profile, hash};
+use domain::Dimension;
+use std::sync::OnceLock;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Veto {
+    Amount(Dimension),
+    Pack,
+    /// Index into [`KINDS`].
+    Variant(u8),
+    Claim,
+}
+
+/// Variant kinds whose values exclude each other.
+pub const KINDS: [&str; 8] = ["flavour", "scent", "colour", "side", "sex", "age", "platform", "liquor_style"];
+
+/// Dimensions in which two different amounts exclude each other. Frequencies, pixels, pressures and the like are
+/// often rounded or stated of different parts.
+pub const DIMENSIONS: [Dimension; 18] = [
+    Dimension::Mass,
+    Dimension::Volume,
+    Dimension::Length,
+    Dimension::Area,
+    Dimension::Concentration,
+    Dimension::Count,
+    Dimension::Sheets,
+    Dimension::Voltage,
+    Dimension::Current,
+    Dimension::Power,
+    Dimension::Charge,
+    Dimension::Alcohol,
+    Dimension::Storage,
+    Dimension::Pipe,
+    Dimension::Zip,
+    Dimension::Screw,
+    Dimension::Stage,
+    Dimension::Users,
+];
+
+/// Amounts nearer than this (3 %) are roundings of one another, not contradictions.
+const LEAST_LOG_RATIO: f32 = 0.03;
+
+fn kind_hashes() -> &'static [u32; KINDS.len()] {
+    static HASHES: OnceLock<[u32; KINDS.len()]> = OnceLock::new();
+    HASHES.get_or_init(|| KINDS.map(hash))
+}
+
+/// The first contradiction in a fixed order, so that equal input names equal vetoes.
+pub fn find(left: &Profile, right: &Profile) -> Option<Veto> {
+    if !left.quantities.is_empty() && !right.quantities.is_empty() {
+        for dimension in DIMENSIONS {
+            let found = attributes::content(left, right, dimension);
+            if found.relation == Relation::Contradicts && found.log_ratio > LEAST_LOG_RATIO {
+                return Some(Veto::Amount(dimension));
+            }
+        }
+    }
+    if attributes::packs(left, right).relation == Relation::Contradicts {
+        return Some(Veto::Pack);
+    }
+    if !left.variants.is_empty() && !right.variants.is_empty() {
+        for (index, kind) in kind_hashes().iter().enumerate() {
+            if attributes::one_kind(&left.variants, &right.variants, *kind) == Relation::Contradicts {
+                return Some(Veto::Variant(index as u8));
+            }
+        }
+    }
+    (attributes::kinds(&left.claims, &right.claims).contradicting > 0).then_some(Veto::Claim)
+}
+
+impl Veto {
+    /// The code that files and messages carry.
+    pub fn code(self) -> String {
+        match self {
+            Veto::Amount(dimension) => snake(&format!("{dimension:?}")),
+            Veto::Pack => "pack".into(),
+            Veto::Variant(kind) => KINDS[usize::from(kind)].into(),
+            Veto::Claim => "claim".into(),
+        }
+    }
+}
+
+pub(crate) fn snake(camel: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in camel.chars().enumerate() {
+        if c.is_uppercase() && i > 0 {
+            out.push('_');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
