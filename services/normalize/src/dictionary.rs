@@ -44,7 +44,7 @@ impl<T> Dictionary<T> {
         let Some(automaton) = &self.automaton else { return };
         for found in automaton.find_overlapping_iter(text) {
             let start = found.start();
-            if let Some(end) = bounded(text.as_bytes(), start, found.end()) {
+            if let Some(end) = bounded(text, start, found.end()) {
                 out.push(Hit { start, end, word: found.pattern().as_usize() });
             }
         }
@@ -97,30 +97,32 @@ pub(crate) fn leftmost_longest(hits: &mut Vec<Hit>) {
 
 /// The end of the word where both its sides are boundaries. Between letters of one alphabet, and between digits, there
 /// is none; a plural `s` behind a Latin word of four letters or more belongs to it.
-fn bounded(text: &[u8], start: usize, end: usize) -> Option<usize> {
-    if start > 0 && same_class(text[start - 1], text[start]) {
+fn bounded(text: &str, start: usize, end: usize) -> Option<usize> {
+    if joined(text, start) {
         return None;
     }
-    match text.get(end) {
-        Some(&next) if same_class(text[end - 1], next) => {
-            let plural = next == b's'
-                && end - start >= 4
-                && text[end - 1].is_ascii_lowercase()
-                && text.get(end + 1).is_none_or(|&after| !same_class(next, after));
-            plural.then_some(end + 1)
-        }
-        _ => Some(end),
+    if !joined(text, end) {
+        return Some(end);
     }
+    let bytes = text.as_bytes();
+    let plural = bytes[end] == b's' && end - start >= 4 && bytes[end - 1].is_ascii_lowercase();
+    (plural && !joined(text, end + 1)).then_some(end + 1)
 }
 
-fn same_class(a: u8, b: u8) -> bool {
-    (a.is_ascii_alphabetic() && b.is_ascii_alphabetic())
-        || (a.is_ascii_digit() && b.is_ascii_digit())
-        || (is_cyrillic_or_accented(a) && is_cyrillic_or_accented(b))
-}
-
-/// Lead bytes C3–D4 and their continuations cannot be told apart by one byte, so only the pair lead–lead is seen here:
-/// good enough for a boundary, since a word of those alphabets begins with a lead byte.
-fn is_cyrillic_or_accented(byte: u8) -> bool {
-    (0xc3..=0xd4).contains(&byte)
+/// Whether the characters on both sides of a byte position belong to one alphabetic word or one number.
+pub(crate) fn joined(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    let (Some(&before), Some(&after)) = (at.checked_sub(1).and_then(|i| bytes.get(i)), bytes.get(at)) else {
+        return false;
+    };
+    if before.is_ascii() && after.is_ascii() {
+        return (before.is_ascii_alphabetic() && after.is_ascii_alphabetic())
+            || (before.is_ascii_digit() && after.is_ascii_digit());
+    }
+    // Han and other scripts without blanks begin at E1; below them are the alphabets.
+    if !(0xc3..=0xd4).contains(&after) && !after.is_ascii_alphabetic() {
+        return false;
+    }
+    let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphabetic() && (c as u32) < 0x1100);
+    is_letter(text[..at].chars().next_back()) && is_letter(text[at..].chars().next())
 }

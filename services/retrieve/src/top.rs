@@ -51,7 +51,7 @@ impl Top {
     pub fn take(&mut self) -> Vec<Scored> {
         self.shrink();
         self.floor = f32::NEG_INFINITY;
-        let mut best = std::mem::replace(&mut self.kept, Vec::with_capacity(self.k * 4));
+        let mut best: Vec<Scored> = self.kept.drain(..).collect();
         best.sort_unstable_by(Scored::order);
         best
     }

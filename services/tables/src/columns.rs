@@ -285,8 +285,14 @@ impl FromStr for ColumnMap {
 }
 
 impl ColumnMap {
-    fn header_of(&self, field: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(f, _)| f == field).map(|(_, h)| h.as_str())
+    /// This map and then another's entries. One field may have several headers, for files that call it differently.
+    pub fn and(mut self, other: ColumnMap) -> ColumnMap {
+        self.0.extend(other.0);
+        self
+    }
+
+    fn headers_of<'a>(&'a self, field: &str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(f, _)| f == field).map(|(_, h)| h.as_str())
     }
 
     /// The first mapped header that none of these headers is: a typing error, most likely.
@@ -348,26 +354,26 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn resolve(header: &[String], map: &ColumnMap) -> Layout {
-        Self::resolve_with(header, |field| map.header_of(field.as_str()), |h| Some(fold(h)))
+        Self::resolve_with(header, map, |field| field.as_str().to_owned(), |h| Some(fold(h)))
     }
 
     pub(crate) fn resolve_side(header: &[String], map: &ColumnMap, side: Side) -> Layout {
-        let wanted: Vec<Option<&str>> =
-            Field::ALL.iter().map(|f| map.header_of(&format!("{}_{}", side.as_str(), f.as_str()))).collect();
-        Self::resolve_with(header, |field| wanted[field as usize], |h| side.strip_header(h))
+        let key = |field: Field| format!("{}_{}", side.as_str(), field.as_str());
+        Self::resolve_with(header, map, key, |h| side.strip_header(h))
     }
 
-    fn resolve_with<'m>(
+    fn resolve_with(
         header: &[String],
-        mapped: impl Fn(Field) -> Option<&'m str>,
+        map: &ColumnMap,
+        key: impl Fn(Field) -> String,
         folded: impl Fn(&str) -> Option<String>,
     ) -> Layout {
         let folded: Vec<Option<String>> = header.iter().map(|h| folded(h)).collect();
         let mut layout = Layout::default();
-        let explicit =
-            |field| mapped(field).and_then(|wanted| header.iter().position(|h| same_header(h, wanted)));
         for field in Field::ALL {
-            layout.at[field as usize] = explicit(field);
+            layout.at[field as usize] = map
+                .headers_of(&key(field))
+                .find_map(|wanted| header.iter().position(|h| same_header(h, wanted)));
         }
         for field in Field::ALL {
             if layout.at[field as usize].is_some() {
@@ -418,6 +424,7 @@ mod tests {
             (&["id", "name"], "brand=name", &[("sku", 0), ("brand", 1)]),
             // a map that this file does not have falls back to the synonyms
             (&["id", "name"], "name=品名", &[("sku", 0), ("name", 1)]),
+            (&["x", "y"], "name=品名,name=y,sku=x", &[("sku", 0), ("name", 1)]),
         ] {
             assert_eq!(found(header, map), expected, "{header:?} {map}");
         }

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Trains the scorer: two stages, a calibrator and a pair-only variant, and writes them as JSON with a manifest.
+
+    cargo run --release -p evaluation -- --dump DUMP SET...      # features of every set's own candidates
+    python3 models/scorer/train.py --dump DUMP --out models      # default and every without-SET scorer
+
+What it does, and why:
+- The negatives are the pipeline's own candidates. A model that only ever saw hard labelled pairs gives confidences
+  over 0.85 to pairs with almost nothing in common.
+- Folds are split by product (cluster), never by row.
+- Every set gets the same square-root mass, so that a large set does not drown a small one.
+- The second stage sees the first stage's out-of-fold probability: its rank, margin and share among the candidates of
+  both records.
+- The calibrator is fitted on sets that the stages never saw (leave one set out), because that is how the model is
+  used: on goods and shops it does not know.
+"""
+import argparse
+import hashlib
+import json
+import os
+import sys
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+FOLDS = 3
+SECOND = ["first_logit", "first_rank_worst", "first_margin_min", "first_margin_max", "first_share_min", "first_share_max"]
+PAIR_COUNT = 68
+# Sets that a without-NAME scorer is made for: the ones that evaluation measures.
+HELD = ["abt_buy", "amazon_google", "cn-pos-shops", "coatings-erp", "hk-pricewatch-trilingual", "pricerunner_electronics", "demo"]
+
+
+class Set:
+    """One dumped benchmark set."""
+
+    def __init__(self, folder):
+        read = lambda name, kind: np.fromfile(os.path.join(folder, name), dtype=kind)
+        with open(os.path.join(folder, "meta.json"), encoding="utf-8") as f:
+            self.meta = json.load(f)
+        self.name = self.meta["set"]
+        self.names = self.meta["features"]
+        self.x = read("features.f32", "<f4").reshape(-1, len(self.names))
+        self.left, self.right = read("left.u32", "<u4").astype(np.int64), read("right.u32", "<u4").astype(np.int64)
+        self.node, self.cluster = read("node.u32", "<u4").astype(np.int64), read("cluster.u32", "<u4")
+        label = read("label.u8", "u1")
+        self.y, self.hard = label == 1, label == 2
+        self.true_pairs = self.meta["true_pairs"]
+        self.judged = self.meta["judged"]
+        partner = set()
+        for a, b in self.meta["truth"]:
+            partner.add((a, int(self.node[b])))
+            partner.add((b, int(self.node[a])))
+        has = lambda r, o: np.fromiter(((int(a), int(self.node[b])) in partner for a, b in zip(r, o)), bool, len(r))
+        self.left_known, self.right_known = has(self.left, self.right), has(self.right, self.left)
+        self.order = _group_order(self)
+        # Folds by product: a pair belongs to the fold of its smaller record's cluster (two tables: of the record).
+        key = np.where(self.cluster[self.left] == 2**32 - 1, self.left, self.cluster[self.left].astype(np.int64))
+        self.fold = (key * 2654435761 % 2**32 // 7919) % FOLDS
+        rank = self.x[:, self.names.index("rank_best")]
+        self.easy = ~self.y & ~self.hard & (rank > 4)
+        self.keep = ~(self.easy & (np.random.RandomState(1).rand(len(self.y)) > 0.05))
+        if self.judged == "Labelled":
+            # Another barcode does not prove another product: only negatives beside a known partner are negatives.
+            self.keep &= self.y | self.hard | self.left_known | self.right_known
+
+    def judged_mask(self):
+        if self.judged == "All":
+            return np.ones(len(self.y), bool)
+        mask = self.y | self.hard
+        return mask | self.left_known | self.right_known if self.judged == "Anchored" else mask
+
+    def weight(self):
+        w = np.where(self.easy, 20.0, 1.0)[self.keep]
+        pos = max(1, int(self.y[self.keep].sum()))
+        return w * (np.sqrt(pos) * 40 / pos)
+
+
+def _group_order(s):
+    """For both sides: pair indices sorted into groups of (record, other node), and the group starts."""
+    out = []
+    for own, other in ((s.left, s.right), (s.right, s.left)):
+        key = own * (int(s.node.max()) + 1) + s.node[other]
+        order = np.argsort(key, kind="stable")
+        sorted_key = key[order]
+        starts = np.r_[0, np.flatnonzero(np.diff(sorted_key)) + 1, len(key)]
+        out.append((order, starts))
+    return out
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
+
+
+def logit(p):
+    p = np.clip(p, 1e-7, 1 - 1e-7)
+    return np.log(p / (1 - p))
+
+
+def second_features(s, log_odds):
+    """The same as score::context: rank (ties share the better one), margin and share of the probability."""
+    p = sigmoid(log_odds).astype(np.float32)
+    n = len(p)
+    rank, margin, share = (np.zeros((2, n), np.float32) for _ in range(3))
+    for side, (order, starts) in enumerate(s.order):
+        values = p[order]
+        size = np.diff(starts)
+        group = np.repeat(np.arange(len(size)), size)
+        by = np.lexsort((-values, group))
+        v, g, pairs = values[by], group[by], order[by]
+        first = starts[:-1]
+        best = v[first]
+        second = np.where(size > 1, v[np.minimum(first + 1, n - 1)], 0)
+        place = np.arange(n) - first[g] + 1
+        new_value = np.r_[True, (v[1:] < v[:-1]) | (g[1:] != g[:-1])]
+        start_of_value = np.maximum.accumulate(np.where(new_value, np.arange(n), 0))
+        r = place[start_of_value]
+        rank[side, pairs] = r
+        margin[side, pairs] = np.where(r == 1, (best - second)[g], v - best[g])
+        share[side, pairs] = v / np.maximum(np.add.reduceat(v, first)[g], 1e-6)
+    return np.stack([
+        np.clip(log_odds, -14, 14), np.minimum(rank.max(0), 12), margin.min(0), margin.max(0), share.min(0), share.max(0),
+    ], 1).astype(np.float32)
+
+
+class Logistic:
+    """Standardised, clipped logistic regression."""
+
+    def __init__(self, x, y, w, c=0.3, clip=5.0):
+        self.mean = np.average(x, axis=0, weights=w)
+        self.scale = np.sqrt(np.average((x - self.mean) ** 2, axis=0, weights=w))
+        self.scale[self.scale < 1e-6] = 1.0
+        self.clip = clip
+        model = LogisticRegression(C=c, max_iter=400).fit(self._z(x), y, sample_weight=w)
+        self.weights, self.bias = model.coef_[0], float(model.intercept_[0])
+
+    def _z(self, x):
+        return np.clip((x - self.mean) / self.scale, -self.clip, self.clip)
+
+    def __call__(self, x):
+        return self._z(x) @ self.weights + self.bias
+
+    def json(self):
+        r = lambda v: [float(f"{a:.7g}") for a in v]
+        return {"kind": "logistic", "mean": r(self.mean), "scale": r(self.scale), "clip": self.clip,
+                "weights": r(self.weights), "bias": float(f"{self.bias:.7g}")}
+
+
+def fit(x, y, w):
+    return Logistic(x, y, w)
+
+
+def train_two_stages(sets, fit=fit):
+    """(first, second): both fitted on everything; the second one on out-of-fold first-stage log-odds."""
+    stack = lambda f: np.concatenate([f(s) for s in sets])
+    x, y, w = stack(lambda s: s.x[s.keep]), stack(lambda s: s.y[s.keep]), stack(lambda s: s.weight())
+    fold = stack(lambda s: s.fold[s.keep])
+    first = fit(x, y, w)
+    by_fold = [fit(x[fold != f], y[fold != f], w[fold != f]) for f in range(FOLDS)]
+    seconds = []
+    for s in sets:
+        out = np.zeros(len(s.y))
+        for f in range(FOLDS):
+            mask = s.fold == f
+            if mask.any():
+                out[mask] = by_fold[f](s.x[mask])
+        seconds.append(second_features(s, out)[s.keep])
+    x2 = np.hstack([x, np.concatenate(seconds)])
+    return first, fit(x2, y, w)
+
+
+def predict(stages, s):
+    first, second = stages
+    one = first(s.x)
+    return second(np.hstack([s.x, second_features(s, one)]))
+
+
+def greedy(s, score, floor=-7.0):
+    """Indices of a one-to-one assignment per pair of nodes, best first."""
+    order = np.argsort(-score, kind="stable")
+    taken, keep = set(), []
+    left, right, node = s.left.tolist(), s.right.tolist(), s.node.tolist()
+    for k in order.tolist():
+        if score[k] <= floor:
+            break
+        a, b = (left[k], node[right[k]]), (right[k], node[left[k]])
+        if a not in taken and b not in taken:
+            taken.update((a, b))
+            keep.append(k)
+    return np.array(keep, dtype=np.int64)
+
+
+def platt(score, y, w):
+    """Slope and intercept of calibrated log-odds; slope kept positive and close to 1 by a weak prior."""
+    model = LogisticRegression(C=1e3).fit(score[:, None], y, sample_weight=w)
+    return float(model.coef_[0][0]), float(model.intercept_[0])
+
+
+def calibrate(parts):
+    """parts: (set, log-odds by stages that never saw it). Fitted on the links a run would look at: the one-to-one
+    assignment of each set and its judged rivals above 2 %; every set with the same mass."""
+    score, y, w = [], [], []
+    for s, log_odds in parts:
+        mask = s.judged_mask() & (log_odds > -4)
+        score.append(log_odds[mask])
+        y.append(s.y[mask])
+        w.append(np.full(mask.sum(), 1000.0 / max(1, mask.sum())))
+    return platt(np.concatenate(score), np.concatenate(y), np.concatenate(w))
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--dump", required=True)
+    ap.add_argument("--out", required=True, help="the models folder")
+    ap.add_argument("--version", default="1")
+    args = ap.parse_args()
+    folders = sorted(d for d in os.listdir(args.dump) if os.path.exists(os.path.join(args.dump, d, "meta.json")))
+    sets = [Set(os.path.join(args.dump, d)) for d in folders]
+    os.makedirs(os.path.join(args.out, "scorer"), exist_ok=True)
+    manifest = {"scorers": {}}
+    for name in ["default"] + [f"without-{h}" for h in HELD if any(s.name == h for s in sets)]:
+        used = [s for s in sets if name != f"without-{s.name}"]
+        model = build(used, f"{args.version}/{name}")
+        text = json.dumps(model, ensure_ascii=False)
+        with open(os.path.join(args.out, "scorer", name + ".json"), "w", encoding="utf-8") as f:
+            f.write(text)
+        manifest["scorers"][name] = {
+            "sha256": hashlib.sha256(text.encode()).hexdigest(), "trained_on": [s.name for s in used],
+            "licence": "Apache-2.0", "origin": "own training (models/scorer/train.py)"}
+        print(name, model["calibration"], "prior", model["prior"], flush=True)
+    with open(os.path.join(args.out, "manifest.json"), "w", encoding="utf-8") as f:
+        json.dump(manifest, f, indent=1)
+        f.write("\n")
+
+
+def build(sets, version):
+    stages = train_two_stages(sets)
+    parts = []
+    for held in sets:
+        if held.y.sum() >= 50:
+            parts.append((held, predict(train_two_stages([s for s in sets if s is not held]), held)))
+    slope, intercept = calibrate(parts)
+    links = [(s, lo, greedy(s, lo)) for s, lo in parts]
+    prior = float(np.mean([sigmoid(slope * lo[k] + intercept).mean() for s, lo, k in links]))
+    pair_x = lambda s: s.x[:, :PAIR_COUNT]
+    stack = lambda f, used: np.concatenate([f(s) for s in used])
+    alone = lambda used: fit(stack(lambda s: pair_x(s)[s.keep], used), stack(lambda s: s.y[s.keep], used), stack(lambda s: s.weight(), used))
+    pair_only = alone(sets)
+    p_slope, p_intercept = calibrate([(s, alone([o for o in sets if o is not s])(pair_x(s))) for s, _ in parts])
+    return {
+        "version": version, "features": sets[0].names,
+        "first": stages[0].json(), "second": stages[1].json(),
+        "calibration": {"slope": slope, "intercept": intercept},
+        "pair_only": pair_only.json(), "pair_only_calibration": {"slope": p_slope, "intercept": p_intercept},
+        "prior": prior, "adaptation": {"lower": -1.5, "upper": 1.0, "least_links": 50},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,722 @@
+//! The scanner: amounts, packs and what a case holds, read from folded text before it is segmented.
+//!
+//! A name states amounts as *chains*: measures joined by a product sign (`500ml*24`, `120x200cm`, `3层*100抽*20包`), a
+//! slash (`200g/450ml`, `10mg/5ml`, `20kg/桶`) or a plus (`8kg+2kg`). A bare number in a chain gets its meaning from its
+//! neighbours: next to a length it is a length, next to any other amount it counts packs. `1*24` alone is the trade's
+//! way to say that a case holds 24: it is no pack of the item itself.
+
+use crate::context::{Context, Topic};
+use crate::dictionary::joined;
+use crate::numerals;
+use crate::units::{Gap, Measure, Unit, Units};
+use domain::{Dimension, Mark, Marks, Pack, Quantity};
+use smol_str::SmolStr;
+
+/// What was read, in order of appearance.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) quantities: Vec<Quantity>,
+    pub(crate) packs: Vec<Pack>,
+    /// How many units of sale a case holds (`1*24`, `36支/箱`).
+    pub(crate) case_of: Option<Pack>,
+    pub(crate) marks: Marks,
+    /// Byte ranges that were understood, ordered, not overlapping.
+    pub(crate) spans: Vec<Stated>,
+}
+
+/// One stretch of text that states an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stated {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) kind: StatedKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatedKind {
+    Quantity,
+    Pack,
+    /// Words that belong to an amount and say nothing by themselves (`/桶`, `1*24`).
+    Case,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    First,
+    Product,
+    Slash,
+    Plus,
+    Colon,
+}
+
+/// One measure of a chain.
+#[derive(Clone, Copy, Debug)]
+struct Element<'u> {
+    link: Link,
+    low: f64,
+    high: f64,
+    unit: Option<&'u Unit>,
+    start: usize,
+    end: usize,
+}
+
+impl Element<'_> {
+    fn measure(&self) -> Option<Measure> {
+        self.unit.map(|unit| unit.measure)
+    }
+
+    fn dimension(&self) -> Option<Dimension> {
+        match self.measure() {
+            Some(Measure::Amount(dimension, _)) => Some(dimension),
+            _ => None,
+        }
+    }
+
+    fn is_count(&self) -> bool {
+        self.low == self.high && self.low.fract() == 0.0 && (1.0..=20_000.0).contains(&self.low)
+    }
+}
+
+/// Reads everything that `text` (folded) states. `barred` ranges (brands such as 三只松鼠, 3m, 7-up) are skipped.
+pub(crate) fn scan(text: &str, units: &Units, barred: &[(usize, usize)]) -> Reading {
+    let mut reading = Reading::default();
+    if !text.bytes().any(|b| b.is_ascii_digit()) && !text.chars().any(numerals::begins_chinese) {
+        return reading;
+    }
+    let context = Context::of(text);
+    let scanner = Scanner { text, units, context: &context };
+    let mut at = 0;
+    let mut barred = barred.iter().peekable();
+    while at < text.len() {
+        while barred.peek().is_some_and(|(_, end)| *end <= at) {
+            barred.next();
+        }
+        if let Some((start, end)) = barred.peek()
+            && *start <= at
+        {
+            at = *end;
+            continue;
+        }
+        let Some(c) = text[at..].chars().next() else { break };
+        let next = scanner.read(at, c, &mut reading);
+        at = next.unwrap_or(at + c.len_utf8());
+    }
+    reading
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    units: &'a Units,
+    context: &'a Context<'a>,
+}
+
+impl<'a> Scanner<'a> {
+    /// Reads what begins at `at`; returns where it ends.
+    fn read(&self, at: usize, c: char, reading: &mut Reading) -> Option<usize> {
+        if c.is_ascii_digit() || c == '.' {
+            return match self.chain(at, Link::First) {
+                Some(chain) => self.understand(&chain, reading).or_else(|| Some(self.skip_digits(at))),
+                None => Some(self.skip_digits(at)),
+            };
+        }
+        if c == '*' || c == 'x' {
+            return self.leading_product(at, c, reading);
+        }
+        if numerals::begins_chinese(c) || c == '第' {
+            return self.chinese(at, c, reading);
+        }
+        if c.is_ascii_alphabetic() || matches!(c, 'φ' | 'ø' | '∅' | '整' | '每') {
+            if joined(self.text, at) {
+                return None;
+            }
+            return crate::prefixes::read(self.text, at, self.context, reading)
+                .or_else(|| c.is_ascii_alphabetic().then(|| self.skip_code(at)).flatten());
+        }
+        None
+    }
+
+    /// Past a number that was not understood.
+    fn skip_digits(&self, at: usize) -> usize {
+        let rest = &self.text.as_bytes()[at..];
+        at + rest.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count().max(1)
+    }
+
+    /// Past the digits of a code that begins with a letter, so that `b-704l` is not 704 litres.
+    fn skip_code(&self, at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut end = at;
+        while end < bytes.len() && bytes[end].is_ascii_alphabetic() {
+            end += 1;
+        }
+        let letters = end - at;
+        let hyphen = bytes.get(end) == Some(&b'-');
+        let digits = end + usize::from(hyphen);
+        if !bytes.get(digits).is_some_and(u8::is_ascii_digit) {
+            return Some(end.max(at + 1));
+        }
+        // A word glued to its size (`cola330ml`, `uht-250ml`) is longer than the letters of a code, and what follows
+        // reads as an amount.
+        if letters >= 4 && self.element(digits, Link::First).is_some_and(|e| e.unit.is_some()) {
+            return Some(digits);
+        }
+        let mut stop = digits;
+        while stop < bytes.len()
+            && (bytes[stop].is_ascii_alphanumeric() || (matches!(bytes[stop], b'-' | b'.') && bytes.get(stop + 1).is_some_and(u8::is_ascii_alphanumeric)))
+        {
+            stop += 1;
+        }
+        Some(stop)
+    }
+
+    /// `*12`, `x 12` behind a word: a pack, unless a unit says otherwise.
+    fn leading_product(&self, at: usize, c: char, reading: &mut Reading) -> Option<usize> {
+        let before = self.text[..at].chars().next_back();
+        let number_at = at + 1 + (self.text[at + 1..].starts_with(' ') as usize);
+        if !self.text[number_at..].starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        if c == 'x' {
+            let stands_alone = match before {
+                None => false,
+                Some(' ') => number_at == at + 2 || !self.context.has(Topic::Latin) || self.text[..at].trim_end().ends_with(')'),
+                Some(b) => !b.is_ascii_alphanumeric(),
+            };
+            if !stands_alone {
+                return None;
+            }
+        }
+        let chain = self.chain(number_at, Link::Product)?;
+        let first = chain.first()?;
+        if chain.len() == 1 && first.unit.is_none() {
+            if !first.is_count() || !(2.0..=999.0).contains(&first.low) {
+                return None;
+            }
+            reading.packs.push(pack(first, self.text, None));
+            reading.spans.push(Stated { start: at, end: first.end, kind: StatedKind::Pack });
+            return Some(first.end);
+        }
+        let spans = reading.spans.len();
+        let end = self.understand(&chain, reading)?;
+        if let Some(span) = reading.spans.get_mut(spans) {
+            span.start = at;
+        }
+        Some(end)
+    }
+
+    /// Chinese numerals: only before a unit or pack word.
+    fn chinese(&self, at: usize, c: char, reading: &mut Reading) -> Option<usize> {
+        if c == '第' {
+            return None;
+        }
+        let chain = self.chain(at, Link::First)?;
+        chain.first()?.unit?;
+        self.understand(&chain, reading)
+    }
+
+    /// The measures joined at `at`.
+    fn chain(&self, at: usize, link: Link) -> Option<Vec<Element<'a>>> {
+        let mut elements = vec![self.element(at, link)?];
+        while elements.len() < 8 {
+            let Some(last) = elements.last() else { break };
+            let Some((link, next)) = self.link_after(last.end) else { break };
+            let Some(element) = self.element(next, link) else { break };
+            elements.push(element);
+        }
+        Some(elements)
+    }
+
+    fn link_after(&self, end: usize) -> Option<(Link, usize)> {
+        let rest = &self.text[end..];
+        let trimmed = rest.trim_start_matches(' ');
+        let sign_at = end + rest.len() - trimmed.len();
+        let link = match trimmed.as_bytes().first()? {
+            b'*' | b'x' => Link::Product,
+            b'/' => Link::Slash,
+            b'+' => Link::Plus,
+            b':' => Link::Colon,
+            _ => return None,
+        };
+        let behind = &self.text[sign_at + 1..];
+        let number_at = sign_at + 1 + (behind.len() - behind.trim_start_matches(' ').len());
+        let first = self.text[number_at..].chars().next()?;
+        let fits = first.is_ascii_digit() || (first == '.' ) || (link == Link::Product && numerals::begins_chinese(first));
+        fits.then_some((link, number_at))
+    }
+
+    /// A number (or range) with its unit, where there is one.
+    fn element(&self, at: usize, link: Link) -> Option<Element<'a>> {
+        if link == Link::First && !self.may_begin(at) {
+            return None;
+        }
+        let first = self.number(at)?;
+        let mut element =
+            Element { link, low: first.value, high: first.value, unit: None, start: at, end: at + first.len };
+        if let Some((value, len)) = self.fraction(at, first) {
+            element.low = value;
+            element.high = value;
+            element.end = at + len;
+        }
+        let unit = self.unit_at(element.end, element.low);
+        // A range has the unit behind its second number; the first may repeat it.
+        if let Some((high, end)) = self.range_end(unit.map_or(element.end, |(_, end)| end), element.low)
+            && let Some((high_unit, high_end)) = self.unit_at(end, high)
+            && unit.is_none_or(|(low_unit, _)| low_unit.measure == high_unit.measure)
+        {
+            element.high = high;
+            element.unit = Some(high_unit);
+            element.end = self.suffix(high_end);
+            return Some(element);
+        }
+        if let Some((unit, end)) = unit {
+            element.unit = Some(unit);
+            element.end = self.suffix(end);
+            // 一斤半
+            if self.text[end..].starts_with('半')
+                && matches!(unit.measure, Measure::Amount(..))
+                && !self.text[at..].starts_with('半')
+            {
+                element.low += 0.5;
+                element.high += 0.5;
+                element.end = end + '半'.len_utf8();
+            }
+        } else if let Some(end) = self.mistyped_zero(element.end) {
+            let text = self.text[at..end].replace('o', "0");
+            let value = text.parse().ok()?;
+            let (unit, unit_end) = self.unit_at(end, value)?;
+            (element.low, element.high, element.unit) = (value, value, Some(unit));
+            element.end = self.suffix(unit_end);
+        }
+        Some(element)
+    }
+
+    /// Digits inside a code or a version do not begin a measure.
+    fn may_begin(&self, at: usize) -> bool {
+        let bytes = self.text.as_bytes();
+        let before = |n: usize| at.checked_sub(n).map(|i| bytes[i]);
+        match before(1) {
+            Some(b'#') => false,
+            Some(b) if b.is_ascii_digit() => false,
+            Some(b'.') => !before(2).is_some_and(|b| b.is_ascii_alphanumeric()),
+            Some(b'-') => !before(2).is_some_and(|b| b.is_ascii_alphabetic()) || self.word_before(at - 1) >= 4,
+            // Letters glued in front: a word and its size (`cola330ml`) if the word is long enough for one.
+            Some(b) if b.is_ascii_alphabetic() => self.word_before(at) >= 4,
+            _ => true,
+        }
+    }
+
+    fn word_before(&self, at: usize) -> usize {
+        self.text.as_bytes()[..at].iter().rev().take_while(|b| b.is_ascii_alphabetic()).count()
+    }
+
+    fn number(&self, at: usize) -> Option<numerals::Number> {
+        let rest = &self.text[at..];
+        match rest.chars().next()? {
+            c if c.is_ascii_digit() || c == '.' => numerals::digits(rest),
+            c if numerals::begins_chinese(c) => {
+                let number = numerals::chinese(rest)?;
+                // 三两 is three 两, 一两 one; but 两 as a digit before another unit is two.
+                Some(number)
+            }
+            _ => None,
+        }
+    }
+
+    /// `3/4`, `1-1/2`, `1 1/2` before a unit that is divided that way.
+    fn fraction(&self, at: usize, whole: numerals::Number) -> Option<(f64, usize)> {
+        let rest = &self.text[at..];
+        let proper = |from: usize, above: f64| -> Option<(f64, usize)> {
+            let tail = rest[from..].strip_prefix('/')?;
+            let below = numerals::digits(tail)?;
+            let divides = matches!(below.value as u32, 2 | 3 | 4 | 8 | 16 | 32) && below.value.fract() == 0.0;
+            (divides && above < below.value && above.fract() == 0.0).then_some((above / below.value, from + 1 + below.len))
+        };
+        let value = match proper(whole.len, whole.value) {
+            Some(found) => Some(found),
+            None => {
+                let joint = rest.as_bytes().get(whole.len).filter(|b| matches!(b, b'-' | b' '))?;
+                let _ = joint;
+                let above = numerals::digits(&rest[whole.len + 1..])?;
+                proper(whole.len + 1 + above.len, above.value).map(|(part, len)| (whole.value + part, len))
+            }
+        }?;
+        let (unit, _) = self.unit_at(at + value.1, value.0)?;
+        let divided = matches!(&*unit.canonical, "in" | "inch" | "英寸" | "寸" | "cup" | "gal" | "lb" | "oz" | "pt" | "qt")
+            || matches!(unit.measure, Measure::Amount(Dimension::Length, factor) if (20.0..=34.0).contains(&factor))
+            || matches!(unit.measure, Measure::Amount(Dimension::Mass | Dimension::Volume, factor) if factor > 20.0 && factor.fract() != 0.0);
+        divided.then_some(value)
+    }
+
+    fn range_end(&self, at: usize, low: f64) -> Option<(f64, usize)> {
+        let rest = &self.text[at..];
+        let sign = ["-", "~", "至", "到", " - ", " ~ ", " to "].into_iter().find(|sign| rest.starts_with(sign))?;
+        let high = numerals::digits(&rest[sign.len()..])?;
+        // Ranges grow; `2021-5kg` and article numbers do not.
+        (high.value > low && low > 0.0 && high.value <= low * 100.0).then_some((high.value, at + sign.len() + high.len))
+    }
+
+    fn unit_at(&self, at: usize, value: f64) -> Option<(&'a Unit, usize)> {
+        let rest = &self.text[at..];
+        let (gap, skipped) = match rest.as_bytes().first()? {
+            b' ' => (Gap::Blank, 1),
+            b'-' => (Gap::Hyphen, 1),
+            _ => (Gap::None, 0),
+        };
+        let rest = &rest[skipped..];
+        if gap == Gap::Hyphen && !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return None;
+        }
+        if rest.starts_with('\'') && gap == Gap::None && !rest.starts_with("'s") && !rest.starts_with("''") {
+            return self.prime(at, value);
+        }
+        let (unit, len) = self.units.at(rest, gap, value, self.context)?;
+        if gap == Gap::Hyphen && unit.alias.len() < 2 {
+            return None;
+        }
+        Some((unit, at + skipped + len))
+    }
+
+    /// `24'`: catalogues that lost their double quotes write inches so; behind cables and tents it means feet.
+    fn prime(&self, at: usize, value: f64) -> Option<(&'a Unit, usize)> {
+        if self.text[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let feet = self.context.has(Topic::Cord) || value > 120.0;
+        let word = if feet { "ft" } else { "inch" };
+        let (unit, _) = self.units.at(word, Gap::None, value, self.context)?;
+        Some((unit, at + 1))
+    }
+
+    /// 装 and 入 behind a unit, and `/桶`, `/包` behind an amount.
+    fn suffix(&self, end: usize) -> usize {
+        let rest = &self.text[end..];
+        rest.chars().next().filter(|c| matches!(c, '装' | '庄')).map_or(end, |c| end + c.len_utf8())
+    }
+
+    /// `55oml`: the letter o typed for zero, only between digits and a unit.
+    fn mistyped_zero(&self, at: usize) -> Option<usize> {
+        let rest = &self.text.as_bytes()[at..];
+        let letters = rest.iter().take_while(|b| **b == b'o').count();
+        (letters > 0).then_some(at + letters)
+    }
+
+    /// Turns a chain into quantities and packs; returns its end, or `None` when it says nothing (bare numbers).
+    fn understand(&self, chain: &[Element<'a>], reading: &mut Reading) -> Option<usize> {
+        let start = chain.first()?.start;
+        if chain.iter().all(|element| element.unit.is_none()) {
+            return self.bare_chain(chain, reading);
+        }
+        let mut end = start;
+        let mut from = 0;
+        while from < chain.len() {
+            // A product chain is understood as a whole; slashes and pluses separate.
+            let mut to = from + 1;
+            while to < chain.len() && chain[to].link == Link::Product {
+                to += 1;
+            }
+            let product = &chain[from..to];
+            let following = chain.get(to);
+            let consumed = self.product(product, following, chain.get(from.wrapping_sub(1)), reading);
+            if consumed > from_start(product) {
+                end = end.max(consumed);
+            } else if end == start {
+                return None;
+            } else {
+                break;
+            }
+            from = to;
+        }
+        let end = self.per(end, chain, reading);
+        Some(end)
+    }
+
+    /// `1*24` and `1*6*10`: what a case holds. Other bare products (`21 x 21`) stay numbers.
+    fn bare_chain(&self, chain: &[Element<'a>], reading: &mut Reading) -> Option<usize> {
+        let (first, last) = (chain.first()?, chain.last()?);
+        let by_case = chain.len() >= 2
+            && first.low == 1.0
+            && chain[1..].iter().all(|e| e.link == Link::Product && e.is_count() && e.low >= 2.0);
+        if !by_case {
+            return None;
+        }
+        let count = chain[1..].iter().map(|e| e.low).product::<f64>();
+        reading.case_of = Some(Pack {
+            count: count.min(1e6) as u32,
+            container: None,
+            text: SmolStr::new(&self.text[first.start..last.end]),
+        });
+        reading.spans.push(Stated { start: first.start, end: last.end, kind: StatedKind::Case });
+        Some(self.per(last.end, chain, reading))
+    }
+
+    /// One product chain. Returns the end of what was understood (its start when nothing was).
+    fn product(
+        &self,
+        chain: &[Element<'a>],
+        following: Option<&Element<'a>>,
+        before: Option<&Element<'a>>,
+        reading: &mut Reading,
+    ) -> usize {
+        if let Some(end) = self.concentration(chain, following, reading) {
+            return end;
+        }
+        let length = chain.iter().rposition(|e| e.dimension() == Some(Dimension::Length));
+        let amount = chain.iter().any(|e| e.dimension().is_some());
+        // `1*24瓶`: the bare one in front is the case.
+        if !amount
+            && chain.len() == 2
+            && chain[0].unit.is_none()
+            && chain[0].low == 1.0
+            && chain[1].is_count()
+            && chain[1].low >= 2.0
+        {
+            reading.case_of = Some(pack(&chain[1], self.text, chain[1].unit));
+            reading.spans.push(Stated { start: chain[0].start, end: chain[1].end, kind: StatedKind::Case });
+            return chain[1].end;
+        }
+        let mut end = from_start(chain);
+        for (i, element) in chain.iter().enumerate() {
+            let start = if i == 0 { element.start } else { chain[i - 1].end };
+            let kind = match element.unit {
+                Some(unit) => self.stated(element, unit, reading),
+                None => match length {
+                    Some(last) if i < last => {
+                        let unit = chain[i..].iter().find(|e| e.dimension() == Some(Dimension::Length)).and_then(|e| e.unit);
+                        unit.and_then(|unit| self.stated(element, unit, reading))
+                    }
+                    // `30cm*20`: a second side; `1.5m*10` and `9cm*6m*24`: a pack.
+                    Some(last) if i > last && self.is_side(chain, last, element) => {
+                        chain[last].unit.and_then(|unit| self.stated(element, unit, reading))
+                    }
+                    _ if amount || chain.len() > 1 => self.counted(element, chain, i, reading),
+                    // `200+200ml`, `12/24v`: the unit is behind the next number.
+                    _ => match (following, before) {
+                        (Some(next), _)
+                            if next.unit.is_some_and(|u| matches!(u.measure, Measure::Amount(..)))
+                                && shares_unit(next.link, next.dimension()) =>
+                        {
+                            next.unit.and_then(|unit| self.stated(element, unit, reading))
+                        }
+                        (Some(next), _) if next.link == Link::Plus && next.unit.is_some_and(|u| matches!(u.measure, Measure::Piece(_))) => {
+                            self.bonus(element, next, reading)
+                        }
+                        _ => None,
+                    },
+                },
+            };
+            match kind {
+                Some(kind) => {
+                    push_span(&mut reading.spans, Stated { start, end: element.end, kind });
+                    end = element.end;
+                }
+                None if i == 0 => {}
+                None => return end,
+            }
+        }
+        end
+    }
+
+    /// `10+2片`: twelve, two of them free.
+    fn bonus(&self, element: &Element<'a>, next: &Element<'a>, reading: &mut Reading) -> Option<StatedKind> {
+        let _ = next;
+        reading.marks.set(Mark::Bonus);
+        let _ = element;
+        Some(StatedKind::Pack)
+    }
+
+    fn is_side(&self, chain: &[Element<'a>], last: usize, element: &Element<'a>) -> bool {
+        let Some(Measure::Amount(_, factor)) = chain[last].measure() else { return false };
+        let ratio = element.low / chain[last].low.max(f64::MIN_POSITIVE);
+        element.low.fract() != 0.0 || (factor < 100.0 && last == 0 && (0.2..=5.0).contains(&ratio))
+    }
+
+    /// A number with a unit of its own.
+    fn stated(&self, element: &Element<'a>, unit: &Unit, reading: &mut Reading) -> Option<StatedKind> {
+        let text = &self.text[element.start..element.end];
+        match unit.measure {
+            Measure::Amount(dimension, factor) => {
+                let (dimension, factor) = self.in_context(element, unit, dimension, factor)?;
+                let quantity = Quantity {
+                    dimension,
+                    low: tidy(element.low * factor),
+                    high: tidy(element.high * factor),
+                    text: SmolStr::new(text),
+                };
+                if !reading.quantities.iter().any(|known| known.dimension == dimension && known.low == quantity.low && known.high == quantity.high && element.link != Link::Product) {
+                    reading.quantities.push(quantity);
+                }
+                Some(StatedKind::Quantity)
+            }
+            Measure::Piece(_) | Measure::Container | Measure::Joined => {
+                if !element.is_count() {
+                    return None;
+                }
+                if element.low >= 2.0 || matches!(unit.measure, Measure::Piece(n) if n > 1) {
+                    reading.packs.push(pack(element, self.text, Some(unit)));
+                }
+                Some(StatedKind::Pack)
+            }
+            Measure::Case | Measure::Group => {
+                if !element.is_count() {
+                    return None;
+                }
+                reading.marks.set(if unit.measure == Measure::Case { Mark::Case } else { Mark::Multi });
+                if element.low >= 2.0 {
+                    reading.packs.push(pack(element, self.text, Some(unit)));
+                }
+                Some(StatedKind::Pack)
+            }
+            Measure::Parts => {
+                if !element.is_count() {
+                    return None;
+                }
+                reading.marks.set(Mark::Combo);
+                reading.quantities.push(Quantity::exact(Dimension::Count, element.low, text));
+                Some(StatedKind::Quantity)
+            }
+        }
+    }
+
+    /// A bare number in a product chain with an amount or a container: so many packs.
+    fn counted(&self, element: &Element<'a>, chain: &[Element<'a>], i: usize, reading: &mut Reading) -> Option<StatedKind> {
+        if !element.is_count() || element.low > 2000.0 {
+            return None;
+        }
+        // `3*2.5平方`: cores of a wire.
+        if chain.get(i + 1).and_then(Element::dimension) == Some(Dimension::Area) {
+            reading.quantities.push(Quantity::exact(Dimension::Count, element.low, &self.text[element.start..element.end]));
+            return Some(StatedKind::Quantity);
+        }
+        if element.low >= 2.0 {
+            reading.packs.push(pack(element, self.text, None));
+        }
+        Some(StatedKind::Pack)
+    }
+
+    /// `0.5g:10ml`, `10mg/5ml`: mg per ml. A slash between grams and millilitres is two statements of one can.
+    fn concentration(
+        &self,
+        chain: &[Element<'a>],
+        following: Option<&Element<'a>>,
+        reading: &mut Reading,
+    ) -> Option<usize> {
+        let ([solute], Some(solvent)) = (chain, following) else { return None };
+        let (Some(Measure::Amount(Dimension::Mass, grams)), Some(Measure::Amount(Dimension::Volume, millilitres))) =
+            (solute.measure(), solvent.measure())
+        else {
+            return None;
+        };
+        let dosed = solvent.link == Link::Colon || (solvent.link == Link::Slash && grams < 0.5);
+        let volume = solvent.low * millilitres;
+        if !dosed || volume <= 0.0 {
+            return None;
+        }
+        let value = tidy(solute.low * grams * 1000.0 / volume);
+        let text = &self.text[solute.start..solvent.end];
+        reading.quantities.push(Quantity::exact(Dimension::Concentration, value, text));
+        push_span(&mut reading.spans, Stated { start: solute.start, end: solute.end, kind: StatedKind::Quantity });
+        Some(solute.end)
+    }
+
+    /// Degrees, paper sizes and yards mean different things by trade.
+    fn in_context(&self, element: &Element<'a>, unit: &Unit, dimension: Dimension, factor: f64) -> Option<(Dimension, f64)> {
+        Some(match (&*unit.alias, dimension) {
+            ("度" | "°", Dimension::Alcohol) => {
+                if self.context.has(Topic::Beer) && element.low <= 20.0 {
+                    (Dimension::Degree, 1.0)
+                } else if self.context.has(Topic::Angle) && !self.context.has(Topic::Liquor) {
+                    (Dimension::Degree, 1.0)
+                } else if self.context.has(Topic::Liquor) && element.low <= 75.0 || (28.0..=72.0).contains(&element.low) {
+                    (Dimension::Alcohol, 1.0)
+                } else {
+                    (Dimension::Degree, 1.0)
+                }
+            }
+            ("码", Dimension::Length) if self.context.has(Topic::Footwear) && (18.0..=52.0).contains(&element.low) => {
+                (Dimension::Size, 1.0)
+            }
+            ("寸" | "\"" | "inch" | "英寸" | "''", Dimension::Length) if self.context.has(Topic::Pipe) => {
+                match crate::prefixes::nominal_diameter(element.low) {
+                    Some(diameter) => (Dimension::Pipe, diameter / element.low),
+                    None => (dimension, factor),
+                }
+            }
+            _ => (dimension, factor),
+        })
+    }
+
+    /// `/桶`, `/箱` without a number: the unit of sale, or, for a case, how many it holds.
+    fn per(&self, end: usize, chain: &[Element<'a>], reading: &mut Reading) -> usize {
+        let rest = &self.text[end..];
+        let Some(tail) = rest.strip_prefix('/').or_else(|| rest.strip_prefix(" / ")).or_else(|| rest.strip_prefix('每')) else {
+            return end;
+        };
+        let word_at = end + rest.len() - tail.len();
+        let Some((unit, len)) = self.units.at(tail, Gap::None, 1.0, self.context) else { return end };
+        if matches!(unit.measure, Measure::Amount(..)) {
+            return end;
+        }
+        let stop = word_at + len;
+        let last_is_count = chain.last().is_some_and(|e| {
+            chain.len() == 1 && matches!(e.measure(), Some(Measure::Piece(_) | Measure::Container)) || e.measure().is_none()
+        });
+        if unit.measure == Measure::Case && last_is_count && reading.case_of.is_none() && chain.len() == 1 {
+            // `36支/箱`: what a case holds is not the item's own pack.
+            if let Some(count) = reading.packs.pop() {
+                reading.case_of = Some(count);
+            }
+        }
+        push_span(&mut reading.spans, Stated { start: end, end: stop, kind: StatedKind::Case });
+        stop
+    }
+}
+
+fn from_start(chain: &[Element<'_>]) -> usize {
+    chain.first().map_or(0, |element| element.start)
+}
+
+/// `200+200ml` shares its unit; over a slash only alternatives do (`12/24v`, `10/20w`), since `1/500ml` is no half litre.
+fn shares_unit(link: Link, dimension: Option<Dimension>) -> bool {
+    match link {
+        Link::Plus => true,
+        Link::Slash => matches!(
+            dimension,
+            Some(Dimension::Voltage | Dimension::Power | Dimension::Length | Dimension::Storage | Dimension::Current)
+        ),
+        _ => false,
+    }
+}
+
+fn pack(element: &Element<'_>, text: &str, unit: Option<&Unit>) -> Pack {
+    let times = match unit.map(|unit| unit.measure) {
+        Some(Measure::Piece(times)) => f64::from(times),
+        _ => 1.0,
+    };
+    Pack {
+        count: (element.low * times).clamp(1.0, 1e6) as u32,
+        container: unit
+            .filter(|unit| matches!(unit.measure, Measure::Piece(_) | Measure::Container | Measure::Case | Measure::Group))
+            .map(|unit| unit.canonical.clone()),
+        text: SmolStr::new(&text[element.start..element.end]),
+    }
+}
+
+/// Joins a span to the one it continues, when both are of one kind.
+fn push_span(spans: &mut Vec<Stated>, span: Stated) {
+    match spans.last_mut() {
+        Some(last) if last.end == span.start && last.kind == span.kind => last.end = span.end,
+        _ => spans.push(span),
+    }
+}
+
+/// Twelve significant digits: `3 × 0.1` and `0.3` are one amount.
+fn tidy(value: f64) -> f64 {
+    if !value.is_finite() {
+        return 0.0;
+    }
+    if value == value.trunc() {
+        return value;
+    }
+    let scale = 1e6;
+    let rounded = (value * scale).round() / scale;
+    if rounded == 0.0 { value } else { rounded }
+}

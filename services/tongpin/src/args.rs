@@ -1,0 +1,511 @@
+//! The command line: what can be asked, in both languages. Built with clap's builder, not its derive, so that help and
+//! usage errors come in the user's language; the texts stand beside the options they are about.
+
+use crate::lang::{self, Language, pick};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tables::ColumnMap;
+
+/// What the user wants.
+pub struct Call {
+    pub language: Language,
+    pub threads: Option<usize>,
+    pub models: Option<PathBuf>,
+    /// A scorer of the models folder; `None` is its default.
+    pub model: Option<String>,
+    /// The summary as JSON on stdout instead of text.
+    pub json: bool,
+    pub quiet: bool,
+    pub task: Task,
+}
+
+pub enum Task {
+    Link { records: Vec<PathBuf>, linking: Linking },
+    Match { left: PathBuf, right: PathBuf, linking: Linking },
+    Score { pairs: PathBuf, out: PathBuf, map: ColumnMap, zones: Zones },
+    Explain { left: String, right: String, zones: Zones },
+    Demo { out: PathBuf },
+}
+
+/// What `link` and `match` share.
+pub struct Linking {
+    pub out: PathBuf,
+    pub map: ColumnMap,
+    pub zones: Zones,
+    pub many_per_node: Vec<String>,
+    /// Put the input's other columns beside master_id.
+    pub carry: bool,
+    /// Write into a folder that holds things that are not ours.
+    pub force: bool,
+}
+
+/// Where the zones begin; `review <= auto`, both in 0..=1.
+#[derive(Clone, Copy)]
+pub struct Zones {
+    pub auto: f64,
+    pub review: f64,
+}
+
+/// The defaults of the engine (design, "zone").
+const ZONES: Zones = Zones { auto: 0.85, review: 0.15 };
+
+impl Default for Zones {
+    fn default() -> Self {
+        ZONES
+    }
+}
+
+pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer> {
+    let matches = command(language).try_get_matches_from(arguments).map_err(Answer)?;
+    let (name, sub) = matches.subcommand().ok_or_else(|| usage(language, "what to do?", "要做什么？"))?;
+    let text = |id: &str| sub.get_one::<String>(id).cloned().unwrap_or_default();
+    let path = |id: &str| sub.get_one::<PathBuf>(id).cloned().unwrap_or_default();
+    let task = match name {
+        "link" => Task::Link {
+            records: sub.get_many::<PathBuf>("records").into_iter().flatten().cloned().collect(),
+            linking: linking(sub, language)?,
+        },
+        "match" => {
+            Task::Match { left: path("left"), right: path("right"), linking: linking(sub, language)? }
+        }
+        "score" => Task::Score {
+            pairs: path("pairs"),
+            out: path("out"),
+            map: map(sub),
+            zones: zones(sub, language)?,
+        },
+        "explain" => {
+            Task::Explain { left: text("left"), right: text("right"), zones: zones(sub, language)? }
+        }
+        _ => Task::Demo { out: path("out") },
+    };
+    Ok(Call {
+        language,
+        threads: sub.get_one::<usize>("threads").copied(),
+        models: sub.get_one::<PathBuf>("models").cloned(),
+        model: sub.get_one::<String>("model").cloned(),
+        json: sub.get_flag("json"),
+        quiet: sub.get_flag("quiet"),
+        task,
+    })
+}
+
+fn linking(sub: &ArgMatches, language: Language) -> Result<Linking, Answer> {
+    Ok(Linking {
+        out: sub.get_one::<PathBuf>("out").cloned().unwrap_or_default(),
+        map: map(sub),
+        zones: zones(sub, language)?,
+        many_per_node: sub.get_many::<String>("many-per-node").into_iter().flatten().cloned().collect(),
+        carry: sub.get_flag("carry"),
+        force: sub.get_flag("force"),
+    })
+}
+
+fn map(sub: &ArgMatches) -> ColumnMap {
+    sub.get_many::<ColumnMap>("map").into_iter().flatten().cloned().fold(ColumnMap::default(), ColumnMap::and)
+}
+
+fn zones(sub: &ArgMatches, language: Language) -> Result<Zones, Answer> {
+    let number = |id: &str, default: f64| sub.get_one::<f64>(id).copied().unwrap_or(default);
+    let auto = number("auto", ZONES.auto);
+    // A lower --auto alone takes the review zone down with it.
+    let zones = Zones { auto, review: number("review", ZONES.review.min(auto)) };
+    if zones.review > zones.auto {
+        return Err(usage(
+            language,
+            "--review must not be above --auto: pairs from --review to --auto are asked, those from --auto on are linked",
+            "--review 不能大于 --auto：置信度在 --review 与 --auto 之间的由人确认，达到 --auto 的自动关联",
+        ));
+    }
+    Ok(zones)
+}
+
+fn usage(language: Language, en: &'static str, zh: &'static str) -> Answer {
+    Answer(clap::Error::raw(ErrorKind::ValueValidation, pick(language, en, zh)))
+}
+
+fn command(language: Language) -> Command {
+    let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
+    let about = say(
+        "Tongpin (同品): links SKU names that mean the same goods, across nodes that keep their own codes.",
+        "同品（Tongpin）：把各门店、仓库、供应商各自编码的商品名称，按意思关联到同一商品。",
+    );
+    let root = Command::new("tongpin")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(about)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .override_usage(say("tongpin <COMMAND> [OPTIONS]", "tongpin <命令> [选项]"))
+        .subcommand_help_heading(say("Commands", "命令"))
+        .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .after_help(say(EXIT_CODES_EN, EXIT_CODES_ZH))
+        .arg(
+            option("version", language)
+                .short('V')
+                .action(ArgAction::Version)
+                .help(say("Print the version", "显示版本")),
+        )
+        .subcommand(
+            Command::new("link")
+                .about(say(
+                    "Group the records of many nodes that mean the same goods",
+                    "把多个节点（门店、仓库……）的记录按同一商品归组",
+                ))
+                .override_usage(say(
+                    "tongpin link <RECORDS>... --out <DIR> [OPTIONS]",
+                    "tongpin link <记录文件>... --out <文件夹> [选项]",
+                ))
+                .after_help(say(RECORDS_EN, RECORDS_ZH))
+                .arg(file("records", language).num_args(1..).help(say(
+                    "Tables with node, sku, name: .csv .tsv .txt .jsonl .xlsx .xls (a file without a node column is one node)",
+                    "含节点、编码、名称的表：.csv .tsv .txt .jsonl .xlsx .xls（没有节点列的文件，整个文件算一个节点）",
+                )))
+                .args(linking_options(language)),
+        )
+        .subcommand(
+            Command::new("match")
+                .about(say("Match two tables: nodes 'left' and 'right'", "匹配两张表：节点名为 left 和 right"))
+                .override_usage(say(
+                    "tongpin match <LEFT> <RIGHT> --out <DIR> [OPTIONS]",
+                    "tongpin match <左表> <右表> --out <文件夹> [选项]",
+                ))
+                .after_help(say(RECORDS_EN, RECORDS_ZH))
+                .arg(file("left", language).help(say("Table with id and title or name", "含编码和名称的表")))
+                .arg(file("right", language).help(say("The table to match it with", "与之匹配的表")))
+                .args(linking_options(language)),
+        )
+        .subcommand(
+            Command::new("score")
+                .about(say(
+                    "Score given pairs: adds confidence, zone and reason",
+                    "给指定的名称对打分：加上置信度、区间和理由",
+                ))
+                .override_usage(say(
+                    "tongpin score <PAIRS> --out <FILE> [OPTIONS]",
+                    "tongpin score <名称对文件> --out <文件> [选项]",
+                ))
+                .arg(file("pairs", language).help(say(
+                    "Table with left_name and right_name, optionally left_brand, right_spec ...",
+                    "含 left_name、right_name 的表，可另有 left_brand、right_spec 等列",
+                )))
+                .arg(
+                    option("out", language)
+                        .short('o')
+                        .required(true)
+                        .value_name(say("FILE", "文件"))
+                        .value_parser(value_parser!(PathBuf))
+                        .help(say("Where to write: .csv or .tsv", "写到哪里：.csv 或 .tsv")),
+                )
+                .arg(map_option(language))
+                .args(zone_options(language)),
+        )
+        .subcommand(
+            Command::new("explain")
+                .about(say(
+                    "Say why two names are, or are not, the same goods",
+                    "说明两个名称为什么是或不是同一商品",
+                ))
+                .override_usage(say(
+                    "tongpin explain <LEFT_NAME> <RIGHT_NAME> [OPTIONS]",
+                    "tongpin explain <名称一> <名称二> [选项]",
+                ))
+                .arg(word("left", language).help(say("One name", "第一个名称")))
+                .arg(word("right", language).help(say("The other", "第二个名称")))
+                .args(zone_options(language)),
+        )
+        .subcommand(
+            Command::new("demo")
+                .about(say(
+                    "Link the project's own six demo nodes and show what comes out",
+                    "关联本项目自带的六个演示节点，看看结果",
+                ))
+                .override_usage(say("tongpin demo [OPTIONS]", "tongpin demo [选项]"))
+                .arg(
+                    option("out", language)
+                        .short('o')
+                        .value_name(say("DIR", "文件夹"))
+                        .value_parser(value_parser!(PathBuf))
+                        .default_value("out/demo")
+                        .help(say("Where to write (out/demo)", "写到哪里（默认 out/demo）")),
+                ),
+        );
+    let with_common = |sub: Command| sub.args(common(language));
+    let names = ["link", "match", "score", "explain", "demo"];
+    let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_common));
+    // `--lang` before the command as well; it is read before parsing.
+    localised(root.arg(lang_option(language)).arg(help_option(language)), language)
+}
+
+/// Our own headings instead of clap's, which are English.
+fn localised(root: Command, language: Language) -> Command {
+    let template = pick(
+        language,
+        "{about-with-newline}\nUsage: {usage}\n\n{all-args}{after-help}",
+        "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}",
+    );
+    let names: Vec<String> = root.get_subcommands().map(|s| s.get_name().to_owned()).collect();
+    let root = root.help_template(template).disable_help_flag(true);
+    names.into_iter().fold(root, |root, name| {
+        root.mut_subcommand(name, |s| s.help_template(template).disable_help_flag(true))
+    })
+}
+
+fn option(id: &'static str, language: Language) -> Arg {
+    Arg::new(id)
+        .long(id)
+        .help_heading(pick(language, "Options", "选项"))
+        .hide_default_value(true)
+        .hide_possible_values(true)
+        .hide_env(true)
+}
+
+fn positional(id: &'static str, language: Language) -> Arg {
+    let name = match id {
+        "records" => pick(language, "RECORDS", "记录文件"),
+        "left" => pick(language, "LEFT", "左"),
+        "right" => pick(language, "RIGHT", "右"),
+        _ => pick(language, "PAIRS", "名称对文件"),
+    };
+    Arg::new(id).required(true).value_name(name).help_heading(pick(language, "Arguments", "参数"))
+}
+
+fn file(id: &'static str, language: Language) -> Arg {
+    positional(id, language).value_parser(value_parser!(PathBuf))
+}
+
+fn word(id: &'static str, language: Language) -> Arg {
+    positional(id, language).value_parser(value_parser!(String))
+}
+
+fn lang_option(language: Language) -> Arg {
+    let both = "zh | en";
+    option("lang", language)
+        .value_name(both)
+        .value_parser(["zh", "en"])
+        .help(pick(language, "Language of messages (default: from LANG)", "消息的语言（默认取自 LANG）"))
+}
+
+fn help_option(language: Language) -> Arg {
+    option("help", language)
+        .short('h')
+        .action(ArgAction::Help)
+        .help(pick(language, "Print this help", "显示帮助"))
+}
+
+fn common(language: Language) -> Vec<Arg> {
+    let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
+    vec![
+        option("models", language)
+            .env("TONGPIN_MODELS")
+            .value_name(say("DIR", "文件夹"))
+            .value_parser(value_parser!(PathBuf))
+            .help(say(
+                "The models folder (default: TONGPIN_MODELS, else 'models' here or above)",
+                "模型文件夹（默认 TONGPIN_MODELS，否则为当前或上级目录中的 models）",
+            )),
+        option("model", language)
+            .value_name(say("NAME", "名称"))
+            .value_parser(value_parser!(String))
+            .help(say("Which scorer of the models folder (default)", "用模型文件夹中的哪个评分模型（默认 default）")),
+        option("threads", language).value_name("N").value_parser(thread_number(language)).help(say(
+            "How many threads (default: all cores); results do not depend on it",
+            "线程数（默认用全部核心）；不影响结果",
+        )),
+        option("json", language)
+            .action(ArgAction::SetTrue)
+            .help(say("Print the summary as JSON on stdout", "在标准输出打印 JSON 格式的汇总")),
+        option("quiet", language)
+            .short('q')
+            .action(ArgAction::SetTrue)
+            .help(say("No progress and no hints", "不显示进度和提示")),
+        lang_option(language),
+        help_option(language),
+    ]
+}
+
+fn linking_options(language: Language) -> Vec<Arg> {
+    let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
+    let mut options = vec![
+        option("out", language)
+            .short('o')
+            .required(true)
+            .value_name(say("DIR", "文件夹"))
+            .value_parser(value_parser!(PathBuf))
+            .help(say(
+                "Folder for masters.csv, links.csv, review.csv, summary.json, report.html",
+                "结果文件夹：masters.csv、links.csv、review.csv、summary.json、report.html",
+            )),
+        map_option(language),
+    ];
+    options.extend(zone_options(language));
+    options.extend([
+        option("many-per-node", language)
+            .value_name(say("NODE", "节点"))
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(String))
+            .help(say(
+                "This node may list one product several times (repeatable)",
+                "该节点可以把同一商品列多次（可重复使用本选项）",
+            )),
+        option("carry", language).action(ArgAction::SetTrue).help(say(
+            "Put the input's other columns behind master_id in masters.csv",
+            "在 masters.csv 的 master_id 之后附上输入表的其他列",
+        )),
+        option("force", language).action(ArgAction::SetTrue).help(say(
+            "Write into a folder that holds other files; those are left alone",
+            "允许写入已有其他文件的文件夹；其他文件保持不动",
+        )),
+    ]);
+    options
+}
+
+fn map_option(language: Language) -> Arg {
+    option("map", language)
+        .value_name(pick(language, "FIELD=HEADER,...", "字段=列名,..."))
+        .action(ArgAction::Append)
+        .value_parser(move |text: &str| {
+            text.parse::<ColumnMap>().map_err(|e| crate::failure::table(&e, language))
+        })
+        .help(pick(
+            language,
+            "Which column is what, where the header does not tell: name=品名,sku=编码",
+            "列名认不出时指定哪一列是什么：name=品名,sku=编码",
+        ))
+}
+
+fn zone_options(language: Language) -> [Arg; 2] {
+    let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
+    let one = |id, help| option(id, language).value_name("0..1").value_parser(share(language)).help(help);
+    [
+        one("auto", say("Link by machine from this confidence on (0.85)", "从此置信度起自动关联（默认 0.85）")),
+        one("review", say("Ask a person from this confidence on (0.15)", "从此置信度起请人确认（默认 0.15）")),
+    ]
+}
+
+fn share(language: Language) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync {
+    move |text| match text.parse::<f64>() {
+        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+        _ => Err(pick(language, "give a number from 0 to 1", "请给 0 到 1 之间的数").to_owned()),
+    }
+}
+
+fn thread_number(language: Language) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
+    move |text| match text.parse::<usize>() {
+        Ok(number) if (1..=1024).contains(&number) => Ok(number),
+        _ => Err(pick(language, "give a number from 1 to 1024", "请给 1 到 1024 之间的数").to_owned()),
+    }
+}
+
+const EXIT_CODES_EN: &str = "\
+Exit codes: 0 done · 1 error · 2 wrong usage · 3 done, but some rows were rejected (rejected.csv) · 130 stopped by Ctrl-C
+Begin with: tongpin demo";
+const EXIT_CODES_ZH: &str = "\
+退出码：0 完成 · 1 出错 · 2 用法不对 · 3 完成，但有些行未被采用（见 rejected.csv）· 130 被 Ctrl-C 中止
+先试试：tongpin demo";
+const RECORDS_EN: &str = "\
+Columns: node, sku, name; optionally brand, spec, unit, category, gtin, description, price. Usual headers in Chinese
+and English are recognised (门店, 货号, 品名, id, title ...). Text may be UTF-8, GB18030 or UTF-16.
+Exit codes: 0 done · 1 error · 2 wrong usage · 3 done, but some rows were rejected (rejected.csv) · 130 stopped by Ctrl-C";
+const RECORDS_ZH: &str = "\
+列：节点、编码、名称；可另有品牌、规格、单位、类别、条码、描述、价格。常见的中英文列名都认得（门店、货号、品名、id、title……）。
+文本可以是 UTF-8、GB18030 或 UTF-16 编码。
+退出码：0 完成 · 1 出错 · 2 用法不对 · 3 完成，但有些行未被采用（见 rejected.csv）· 130 被 Ctrl-C 中止";
+
+/// What clap has to say instead of a call: help, the version, or what is wrong.
+pub struct Answer(clap::Error);
+
+impl Answer {
+    pub fn print(&self, language: Language) -> ExitCode {
+        if !self.0.use_stderr() {
+            let _ = self.0.print();
+            return ExitCode::SUCCESS;
+        }
+        match language {
+            Language::En => {
+                let _ = self.0.print();
+            }
+            Language::Zh => eprintln!("{}", self.chinese()),
+        }
+        ExitCode::from(2)
+    }
+
+    fn chinese(&self) -> String {
+        let context = |kind| match self.0.get(kind) {
+            Some(ContextValue::String(text)) => text.clone(),
+            Some(ContextValue::Strings(texts)) => texts.join("、"),
+            Some(ContextValue::StyledStr(text)) => text.to_string(),
+            _ => String::new(),
+        };
+        let (arg, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
+        let source = std::error::Error::source(&self.0).map(|e| e.to_string()).unwrap_or_default();
+        let what = match self.0.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+                return self.0.render().to_string();
+            }
+            ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
+            ErrorKind::InvalidSubcommand => format!("没有这个命令：{}", context(ContextKind::InvalidSubcommand)),
+            ErrorKind::MissingRequiredArgument => format!("缺少参数：{arg}"),
+            ErrorKind::ArgumentConflict => format!("参数 {arg} 重复或互相冲突"),
+            ErrorKind::InvalidValue if value.is_empty() => format!("参数 {arg} 需要一个值"),
+            ErrorKind::InvalidValue | ErrorKind::ValueValidation if !arg.is_empty() => {
+                let valid = context(ContextKind::ValidValue);
+                let hint = if valid.is_empty() { source } else { format!("可用的值：{valid}") };
+                format!("参数 {arg} 的值 '{value}' 不对；{hint}")
+            }
+            ErrorKind::TooManyValues => format!("参数 {arg} 多了一个值 '{value}'"),
+            ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => format!("参数 {arg} 的值太少"),
+            _ => self.0.to_string().trim_start_matches("error: ").trim().to_owned(),
+        };
+        format!("错误：{what}\n更多用法请看：tongpin --help")
+    }
+}
+
+/// The name of a path as a message shows it.
+pub fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_agrees_with_itself() {
+        for language in [Language::En, Language::Zh] {
+            command(language).debug_assert();
+        }
+    }
+
+    #[test]
+    fn chinese_help_has_no_english_headings() {
+        let mut root = command(Language::Zh);
+        root.build();
+        let names: Vec<String> = root.get_subcommands().map(|s| s.get_name().to_owned()).collect();
+        for name in names {
+            let help = root.find_subcommand_mut(&name).expect("a subcommand").render_long_help().to_string();
+            for heading in ["Usage", "Options", "Arguments", "Print", "default:", "possible"] {
+                assert!(!help.contains(heading), "{name}: {heading} in\n{help}");
+            }
+        }
+        let _ = lang::of_environment();
+    }
+
+    #[test]
+    fn zones_keep_their_order() {
+        let call = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            match parse(&words, Language::En) {
+                Ok(Call { task: Task::Explain { zones, .. }, .. }) => Some((zones.auto, zones.review)),
+                _ => None,
+            }
+        };
+        assert_eq!(call("tongpin explain a b"), Some((0.85, 0.15)));
+        assert_eq!(call("tongpin explain a b --auto 0.1"), Some((0.1, 0.1)));
+        assert_eq!(call("tongpin explain a b --auto 0.5 --review 0.6"), None);
+        assert_eq!(call("tongpin explain a b --auto 1.5"), None);
+    }
+}

@@ -1,0 +1,234 @@
+//! Errors in the user's language. The libraries say them in English; the Chinese twins are here, made from the same
+//! fields, one line each, with what to do.
+
+use crate::folder::FolderError;
+use crate::lang::{Language, pick, say};
+use embed::EmbedError;
+use embed::runtime::RuntimeError;
+use engine::EngineError;
+use std::path::PathBuf;
+use tables::{BinaryKind, Reason, Rejected, TableError};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("{path}: cannot be written ({source})")]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("no usable row: all {0} were rejected")]
+    NothingUsable(usize, Box<Option<Rejected>>),
+    #[error("--many-per-node {name}: no such node")]
+    NoSuchNode { name: String, nodes: Vec<String> },
+    #[error("{0}: the answer is a .csv or .tsv table")]
+    OutName(PathBuf),
+    #[error("{0}: the output would overwrite the input")]
+    OutIsInput(PathBuf),
+}
+
+impl Failure {
+    pub fn tell(&self, language: Language) -> String {
+        match self {
+            Failure::Table(error) => table(error, language),
+            Failure::Engine(error) => engine_error(error, language),
+            Failure::Folder(error) => folder(error, language),
+            Failure::Write { path, source } => {
+                let path = path.display();
+                say!(language, "{path}: cannot be written ({source})", "{path}：无法写入（{source}）")
+            }
+            Failure::NothingUsable(count, first) => {
+                let first = first.as_ref().as_ref().map(|r| rejected(r, language)).unwrap_or_default();
+                say!(
+                    language,
+                    "none of the {count} rows can be used; the first: {first}",
+                    "{count} 行没有一行可用；第一行的问题：{first}"
+                )
+            }
+            Failure::NoSuchNode { name, nodes } => {
+                let shown: Vec<&str> = nodes.iter().map(String::as_str).take(20).collect();
+                let more = if nodes.len() > shown.len() { " …" } else { "" };
+                let (en, zh) = (shown.join(", "), shown.join("、"));
+                say!(
+                    language,
+                    "--many-per-node {name}: there is no such node; the nodes are: {en}{more}",
+                    "--many-per-node {name}：没有这个节点；现有节点：{zh}{more}"
+                )
+            }
+            Failure::OutName(path) => {
+                let path = path.display();
+                say!(
+                    language,
+                    "{path}: the answer is written as a table; give a name ending in .csv or .tsv",
+                    "{path}：结果是表格，请用 .csv 或 .tsv 结尾的文件名"
+                )
+            }
+            Failure::OutIsInput(path) => {
+                let path = path.display();
+                say!(
+                    language,
+                    "{path}: the output would overwrite the input; give another name",
+                    "{path}：输出会覆盖输入文件，请换一个文件名"
+                )
+            }
+        }
+    }
+}
+
+pub fn table(error: &TableError, language: Language) -> String {
+    if language == Language::En {
+        return error.to_string();
+    }
+    match error {
+        TableError::Io { file, source } => format!("{file}：打不开（{source}）；请检查路径和权限"),
+        TableError::UnknownExtension { file, extension } => format!(
+            "{file}：不认识的文件类型 '{extension}'；请用 .csv、.tsv、.txt、.jsonl、.ndjson、.xlsx 或 .xls"
+        ),
+        TableError::Empty { file } => format!("{file}：文件是空的；需要一行列名和至少一行数据"),
+        TableError::NoRows { file } => format!("{file}：只有列名，没有数据行"),
+        TableError::Binary { file, kind } => {
+            let (what, advice) = match kind {
+                BinaryKind::Zip => ("zip 压缩包", "如果是工作簿，请把扩展名改为 .xlsx；如果是压缩包，请先解压"),
+                BinaryKind::OldOffice => ("旧版 Office 文件", "如果是工作簿，请把扩展名改为 .xls"),
+                BinaryKind::Gzip => ("gzip 压缩数据", "请先解压"),
+                BinaryKind::Pdf => ("PDF", "请把数据导出为 CSV 或 XLSX"),
+                BinaryKind::Other => ("二进制数据", "请把数据导出为 CSV 或 XLSX"),
+            };
+            format!("{file}：不是文本表格，而是{what}；{advice}")
+        }
+        TableError::MissingColumn { file, field, found } => format!(
+            "{file}：找不到“{field}”对应的列；现有列：{}。请改列名，或用 --map {field}=列名 指明",
+            found.join("、")
+        ),
+        TableError::HeaderTooLong { file, bytes } => {
+            format!("{file}：第一行长达 {bytes} 字节，不像列名；请把列名放在第一行")
+        }
+        TableError::Workbook { file, detail } => {
+            format!("{file}：工作簿无法读取（{detail}）；请打开后另存为不带密码的 .xlsx")
+        }
+        TableError::MapSyntax { text } => {
+            format!("--map {text}：请写成 字段=列名,字段=列名，例如 name=品名,sku=编码")
+        }
+        TableError::MapField { field, known } => {
+            format!("--map：没有字段 '{field}'；可用的字段：{}", known.join("、"))
+        }
+        TableError::MapHeader { field, header, found } => {
+            format!("--map {field}={header}：没有哪个文件有 '{header}' 列；现有列：{}", found.join("、"))
+        }
+    }
+}
+
+/// `file:line: reason`.
+pub fn rejected(rejected: &Rejected, language: Language) -> String {
+    let Rejected { file, line, reason, .. } = rejected;
+    match language {
+        Language::En => format!("{file}:{line}: {reason}"),
+        Language::Zh => format!("{file}:{line}：{}", reason_in_chinese(reason)),
+    }
+}
+
+fn reason_in_chinese(reason: &Reason) -> String {
+    match reason {
+        Reason::Missing { field } => format!("{field} 为空"),
+        Reason::Duplicate { node, sku, file, line } => {
+            format!("节点 {node} 已有编码 {sku}，见 {file}:{line}")
+        }
+        Reason::TooLong { column, bytes } => {
+            format!("{column} 长达 {bytes} 字节，上限 {}", tables::MAX_FIELD_BYTES)
+        }
+        Reason::InvalidBytes { column } => format!("{column} 含有不属于该文件编码的字节"),
+        Reason::FieldCount { found, expected } => format!("这一行有 {found} 列，列名有 {expected} 列"),
+        Reason::OpenQuote => "这里的引号没有闭合".to_owned(),
+        Reason::NotJson { detail } => format!("不是 JSON 对象（{detail}）"),
+        Reason::NotText { column } => format!("{column} 不是文本或数字"),
+        Reason::CellError { column, error } => format!("{column} 是错误值 {error}"),
+    }
+}
+
+/// The reason alone, for the report.
+pub fn reason(reason: &Reason, language: Language) -> String {
+    match language {
+        Language::En => reason.to_string(),
+        Language::Zh => reason_in_chinese(reason),
+    }
+}
+
+fn folder(error: &FolderError, language: Language) -> String {
+    if language == Language::En {
+        return error.to_string();
+    }
+    match error {
+        FolderError::IsFile { path } => format!("{} 是文件；--out 需要一个文件夹", path.display()),
+        FolderError::NotOurs { path, found } => format!(
+            "{} 里有别的文件（例如 {found}）；请换一个空文件夹，或加 --force 写在它们旁边",
+            path.display()
+        ),
+        FolderError::Write { path, source } => format!("无法写入 {}：{source}", path.display()),
+    }
+}
+
+fn engine_error(error: &EngineError, language: Language) -> String {
+    if language == Language::En {
+        return error.to_string();
+    }
+    match error {
+        EngineError::NoModels => "找不到模型文件夹：已看过 TONGPIN_MODELS、当前及上级目录的 models、程序所在目录的上级；\
+                                  请用 --models 指明（即本项目的 models 文件夹）"
+            .to_owned(),
+        EngineError::Read { path, source } => format!("无法读取 {}：{source}", path.display()),
+        EngineError::NoScorer { name, folder, known } => {
+            format!("{} 中没有名为 {name} 的评分模型；现有：{known}", folder.display())
+        }
+        EngineError::Checksum { path } => {
+            format!("{} 与 manifest.json 中的校验和不符：文件损坏或被改动，请重新从项目获取", path.display())
+        }
+        EngineError::Duplicate(key) => format!("记录 {key} 出现了两次：同一节点内编码不能重复，请删掉或改名"),
+        EngineError::TooMany(count) => format!("一次运行最多 1600 万条记录，现有 {count} 条"),
+        EngineError::Threads { threads, reason } => format!("无法启动 {threads} 个线程：{reason}"),
+        EngineError::Model(detail) => format!("评分模型无法使用：{detail}"),
+        EngineError::Retrieve(detail) => format!("查找候选时出错：{detail}"),
+        EngineError::Embed(EmbedError::Runtime(runtime)) => runtime_in_chinese(runtime),
+        EngineError::Embed(detail) => format!("语义编码器无法使用：{detail}"),
+    }
+}
+
+fn runtime_in_chinese(error: &RuntimeError) -> String {
+    let (what, models) = match error {
+        RuntimeError::Missing { models_dir, .. } => ("没有找到 ONNX Runtime".to_owned(), models_dir),
+        RuntimeError::Unusable { reasons, models_dir } => {
+            (format!("找到了 ONNX Runtime，但无法加载（{reasons}）"), models_dir)
+        }
+        RuntimeError::Fetch { reason, models_dir } => (format!("无法下载 ONNX Runtime（{reason}）"), models_dir),
+        RuntimeError::Named { path, reason } => {
+            return format!("ORT_DYLIB_PATH 指向 {}，但那里没有 ONNX Runtime：{reason}；请改正或去掉", path.display());
+        }
+        RuntimeError::Write { path, source } => {
+            return format!(
+                "无法写入 {}：{source}；请让模型文件夹可写，或设置 ORT_DYLIB_PATH",
+                path.display()
+            );
+        }
+    };
+    let folder = models.join("runtime");
+    format!(
+        "{what}。三种办法任选其一：(1) 运行 python3 -m pip install onnxruntime；(2) 把 libonnxruntime 放到 {}；\
+         (3) 用 ORT_DYLIB_PATH 指明库文件。详见 {}",
+        folder.join("lib").display(),
+        folder.join("README.md").display()
+    )
+}
+
+/// A line on stderr a rejected row, the first few of them, and where the others are.
+pub fn warn_of_rejected(rows: &[Rejected], where_all: &str, language: Language) {
+    const SHOWN: usize = 5;
+    for row in rows.iter().take(SHOWN) {
+        eprintln!("{} {}", pick(language, "rejected", "未采用"), rejected(row, language));
+    }
+    if rows.len() > SHOWN {
+        let more = rows.len() - SHOWN;
+        eprintln!("{}", say!(language, "… and {more} more, all in {where_all}", "……另有 {more} 行，全部列在 {where_all}"));
+    }
+}
