@@ -16,7 +16,8 @@ pub fn dump(engine: &Engine, set: &BenchSet, folder: &Path, progress: &dyn Progr
     fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
     let rows = prepared.feature_rows();
     write(&target.join("features.f32"), rows.iter().flatten().flat_map(|v| v.to_le_bytes()))?;
-    let words = |values: &mut dyn Iterator<Item = u32>| values.flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+    let words =
+        |values: &mut dyn Iterator<Item = u32>| values.flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
     let c = &prepared.candidates;
     fs::write(target.join("left.u32"), words(&mut c.iter().map(|c| c.left)))?;
     fs::write(target.join("right.u32"), words(&mut c.iter().map(|c| c.right)))?;
@@ -45,14 +46,18 @@ pub fn dump(engine: &Engine, set: &BenchSet, folder: &Path, progress: &dyn Progr
         .iter()
         .map(|i| {
             let r = &set.records[*i as usize];
-            [Some(&r.name), r.brand.as_ref(), r.spec.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(" | ")
+            [Some(&r.name), r.brand.as_ref(), r.spec.as_ref()]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" | ")
         })
         .collect();
     // Index pairs in the prepared order, missed ones included, so that recall can be counted.
     let place: rustc_hash::FxHashMap<u32, u32> =
         prepared.order.iter().enumerate().map(|(record, input)| (*input, record as u32)).collect();
-    let mut truth: Vec<(u32, u32)> =
-        set.truth.iter().map(|(a, b)| pair(place[a], place[b])).collect();
+    let mut truth: Vec<(u32, u32)> = set.truth.iter().map(|(a, b)| pair(place[a], place[b])).collect();
     truth.sort_unstable();
     let meta = serde_json::json!({
         "set": set.name,

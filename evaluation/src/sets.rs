@@ -35,7 +35,8 @@ pub fn pair(a: u32, b: u32) -> (u32, u32) {
 }
 
 fn rows(path: &Path) -> Result<Vec<FxHashMap<String, String>>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut reader =
+        csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
     reader.deserialize().map(|row| row.with_context(|| format!("in {}", path.display()))).collect()
 }
 
@@ -60,7 +61,11 @@ impl BenchSet {
         let at: FxHashMap<SkuKey, u32> =
             records.iter().enumerate().map(|(i, r)| (r.key.clone(), i as u32)).collect();
 
-        let clusters = if file("truth.csv").is_file() { Some(clusters(&file("truth.csv"), &at, records.len())?) } else { None };
+        let clusters = if file("truth.csv").is_file() {
+            Some(clusters(&file("truth.csv"), &at, records.len())?)
+        } else {
+            None
+        };
         let mut truth = FxHashSet::default();
         let matches_file = file("matches.csv");
         // Where the truth is partial, the listed matches are the truth; elsewhere the clusters are.
@@ -78,8 +83,11 @@ impl BenchSet {
             None => bail!("{} has neither truth.csv nor matches.csv", folder.display()),
         }
         let negatives_file = file("hard_negatives.csv");
-        let hard_negatives =
-            if negatives_file.is_file() { listed(&negatives_file, &at, false)? } else { FxHashSet::default() };
+        let hard_negatives = if negatives_file.is_file() {
+            listed(&negatives_file, &at, false)?
+        } else {
+            FxHashSet::default()
+        };
         Ok(BenchSet { name, records, truth, hard_negatives, clusters, judged })
     }
 

@@ -138,9 +138,8 @@ mod tests {
     }
 
     fn binomial(of: usize, range: std::ops::RangeInclusive<usize>, p: f64) -> f64 {
-        let ln_choose = |k: usize| {
-            ln_gamma(of as f64 + 1.0) - ln_gamma(k as f64 + 1.0) - ln_gamma((of - k) as f64 + 1.0)
-        };
+        let ln_choose =
+            |k: usize| ln_gamma(of as f64 + 1.0) - ln_gamma(k as f64 + 1.0) - ln_gamma((of - k) as f64 + 1.0);
         range.map(|k| (ln_choose(k) + k as f64 * p.ln() + (of - k) as f64 * (-p).ln_1p()).exp()).sum()
     }
 }

@@ -167,7 +167,10 @@ mod tests {
     }
 
     fn links(table: &[(u32, u32, f64, Zone)]) -> Vec<Link> {
-        table.iter().map(|(a, b, confidence, zone)| Link { pair: (*a, *b), confidence: *confidence, zone: *zone }).collect()
+        table
+            .iter()
+            .map(|(a, b, confidence, zone)| Link { pair: (*a, *b), confidence: *confidence, zone: *zone })
+            .collect()
     }
 
     /// Node 0: records 0, 1, 2; node 1: 3, 4; node 2: 5, 6. True: 0-3-5, 1-4, 2-6.
@@ -238,8 +241,13 @@ mod tests {
     fn nothing_found() {
         let truth = set(&TRUE);
         let none = FxHashSet::default();
-        let run =
-            Answers { nodes: &NODES, rank: &[0, 1, 2, 3, 4, 5, 6], masters: &[0, 1, 2, 3, 4, 5, 6], links: &[], questions: &[] };
+        let run = Answers {
+            nodes: &NODES,
+            rank: &[0, 1, 2, 3, 4, 5, 6],
+            masters: &[0, 1, 2, 3, 4, 5, 6],
+            links: &[],
+            questions: &[],
+        };
         let (got, answers) = linkage(&run, &Judge::new(Judged::All, &truth, &none, &NODES));
         near(got.auto.f1 + got.reach + got.best.f1, 0.0);
         assert_eq!((got.auto_link_precision, got.question_yield, got.claim_from_auto), (None, None, None));

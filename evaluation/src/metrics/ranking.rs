@@ -98,7 +98,11 @@ mod tests {
         // records below 10 are of node 0, those of the tens of node 1, of the twenties of node 2
         table
             .iter()
-            .map(|(a, b, c, right)| RankedPair { ends: (*a, *b), nodes: (a / 10, b / 10), answer: (*c, *right) })
+            .map(|(a, b, c, right)| RankedPair {
+                ends: (*a, *b),
+                nodes: (a / 10, b / 10),
+                answer: (*c, *right),
+            })
             .collect()
     }
 

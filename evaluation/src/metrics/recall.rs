@@ -25,9 +25,9 @@ pub fn channel_recall(channel: &str, true_pairs: &[Places]) -> ChannelRecall {
     let found = |places: &Places, depth: usize| places.iter().filter(|p| within(**p, depth)).count();
     ChannelRecall {
         channel: channel.to_owned(),
-        one_way: DEPTHS
-            .map(|k| share(true_pairs.iter().map(|p| found(p, k)).sum(), 2 * true_pairs.len())),
-        either: DEPTHS.map(|k| share(true_pairs.iter().filter(|p| found(p, k) > 0).count(), true_pairs.len())),
+        one_way: DEPTHS.map(|k| share(true_pairs.iter().map(|p| found(p, k)).sum(), 2 * true_pairs.len())),
+        either: DEPTHS
+            .map(|k| share(true_pairs.iter().filter(|p| found(p, k) > 0).count(), true_pairs.len())),
     }
 }
 

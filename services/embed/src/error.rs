@@ -14,7 +14,9 @@ pub enum EmbedError {
     )]
     Read { path: PathBuf, source: std::io::Error },
 
-    #[error("{path} is not what this program can read: {reason}; check it out again, or use the program version it was made for")]
+    #[error(
+        "{path} is not what this program can read: {reason}; check it out again, or use the program version it was made for"
+    )]
     Malformed { path: PathBuf, reason: String },
 
     #[error(

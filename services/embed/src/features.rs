@@ -96,7 +96,11 @@ impl Featuriser {
         let numbered = (spec.first_vocabulary_id..).zip(spec.vocabulary);
         Ok(Featuriser {
             ids: numbered.map(|(id, feature)| (feature.into_boxed_str(), id)).collect(),
-            units: spec.units.into_iter().map(|(word, (name, places))| (word.into(), (name.into(), places))).collect(),
+            units: spec
+                .units
+                .into_iter()
+                .map(|(word, (name, places))| (word.into(), (name.into(), places)))
+                .collect(),
             cjk: spec.cjk,
             letter: spec.letter,
             hashed_kinds: spec.hashed_kinds.chars().collect(),
@@ -132,7 +136,9 @@ impl Featuriser {
         }
         let hashed = feature.starts_with(|kind| self.hashed_kinds.contains(&kind));
         hashed.then(|| {
-            let hash = feature.bytes().fold(self.offset, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(self.prime));
+            let hash = feature
+                .bytes()
+                .fold(self.offset, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(self.prime));
             self.first_bucket + (hash % self.buckets) as i64
         })
     }
@@ -254,7 +260,9 @@ impl Featuriser {
         match run.kind {
             Kind::Letters => self.units.get(run.text),
             Kind::Cjk => {
-                let prefix = |count: usize| run.text.char_indices().nth(count).map_or(run.text, |(end, _)| &run.text[..end]);
+                let prefix = |count: usize| {
+                    run.text.char_indices().nth(count).map_or(run.text, |(end, _)| &run.text[..end])
+                };
                 self.units.get(prefix(2)).or_else(|| self.units.get(prefix(1)))
             }
             Kind::Number => None,
@@ -319,8 +327,10 @@ mod tests {
     #[test]
     fn agrees_with_the_training_side() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/encoder");
-        let featuriser = Featuriser::from_json(&std::fs::read(folder.join("features.json")).unwrap()).unwrap();
-        let rows: Vec<Row> = serde_json::from_slice(&std::fs::read(folder.join("vectors.json")).unwrap()).unwrap();
+        let featuriser =
+            Featuriser::from_json(&std::fs::read(folder.join("features.json")).unwrap()).unwrap();
+        let rows: Vec<Row> =
+            serde_json::from_slice(&std::fs::read(folder.join("vectors.json")).unwrap()).unwrap();
         assert!(rows.len() > 20);
         for row in rows {
             let mut features = Vec::new();

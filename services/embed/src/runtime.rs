@@ -26,7 +26,9 @@ pub enum RuntimeError {
     #[error("ONNX Runtime was not found ({tried}). {}", three_ways(models_dir))]
     Missing { tried: String, models_dir: PathBuf },
 
-    #[error("ORT_DYLIB_PATH is {path}, but there is no ONNX Runtime library: {reason}; correct it or unset it")]
+    #[error(
+        "ORT_DYLIB_PATH is {path}, but there is no ONNX Runtime library: {reason}; correct it or unset it"
+    )]
     Named { path: PathBuf, reason: String },
 
     #[error("ONNX Runtime was found but cannot be loaded: {reasons}. {}", three_ways(models_dir))]
@@ -59,7 +61,10 @@ pub fn load(models_dir: &Path) -> Result<&'static Environment, RuntimeError> {
     }
     let libraries = find(models_dir)?;
     if libraries.is_empty() {
-        return Err(RuntimeError::Missing { tried: find::places(models_dir), models_dir: models_dir.to_owned() });
+        return Err(RuntimeError::Missing {
+            tried: find::places(models_dir),
+            models_dir: models_dir.to_owned(),
+        });
     }
     let mut reasons = Vec::new();
     for library in &libraries {

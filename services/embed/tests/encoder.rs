@@ -27,7 +27,10 @@ const NAMES: [&str; 10] = [
 
 /// 300 names, so that they fill several batches and pass by the cache.
 fn crowd() -> Vec<String> {
-    (0..300).map(|i| format!("{} {}", NAMES[i % NAMES.len()], i * 37 % 101)).chain(NAMES.map(str::to_owned)).collect()
+    (0..300)
+        .map(|i| format!("{} {}", NAMES[i % NAMES.len()], i * 37 % 101))
+        .chain(NAMES.map(str::to_owned))
+        .collect()
 }
 
 fn rows(encoder: &Encoder, texts: &[String]) -> Vec<Vec<f32>> {
@@ -72,7 +75,13 @@ fn agrees_with_the_training_side() {
     let texts: Vec<String> = expected.iter().map(|row| row.text.clone()).collect();
     for (expected, vector) in expected.iter().zip(rows(&encoder(), &texts)) {
         for (a, b) in expected.embedding_head.iter().zip(&vector) {
-            assert!((a - b).abs() < 1e-3, "{}: {:?} {:?}", expected.text, expected.embedding_head, &vector[..8]);
+            assert!(
+                (a - b).abs() < 1e-3,
+                "{}: {:?} {:?}",
+                expected.text,
+                expected.embedding_head,
+                &vector[..8]
+            );
         }
     }
 }

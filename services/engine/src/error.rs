@@ -20,6 +20,8 @@ pub enum EngineError {
     #[error(transparent)]
     Model(#[from] score::ModelError),
     #[error(transparent)]
+    Runtime(#[from] embed::runtime::RuntimeError),
+    #[error(transparent)]
     Embed(#[from] embed::EmbedError),
     #[error(transparent)]
     Retrieve(#[from] retrieve::RetrieveError),
@@ -27,6 +29,4 @@ pub enum EngineError {
     Duplicate(SkuKey),
     #[error("{0} records are too many for one run: at most 16 million")]
     TooMany(usize),
-    #[error("cannot start {threads} threads: {reason}")]
-    Threads { threads: usize, reason: String },
 }

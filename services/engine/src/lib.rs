@@ -41,7 +41,7 @@ impl Engine {
         vec![
             ("tongpin", env!("CARGO_PKG_VERSION").to_owned()),
             ("scorer", self.model.version.clone()),
-            ("encoder", self.encoder.version().to_owned()),
+            ("encoder", self.encoder.version()),
         ]
     }
 

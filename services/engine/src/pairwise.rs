@@ -59,7 +59,7 @@ impl Engine {
         let mut vectors = self.encoder.encode(&texts)?;
         // The mean of a handful of names is not the mean of a catalogue: centring would invent distances.
         if records.len() >= 200 {
-            retrieve::centre(&mut vectors);
+            retrieve::Evening::of(&vectors).apply(&mut vectors);
         }
         let corpus = Corpus::count(&parsed);
         let prices: Vec<Option<f64>> = records.iter().map(|r| r.price).collect();

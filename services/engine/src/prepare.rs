@@ -70,7 +70,7 @@ impl Engine {
             vectors.slice_mut(ndarray::s![from..from + piece.len(), ..]).assign(&encoded);
             progress.advance(piece.len() as u64);
         }
-        retrieve::centre(&mut vectors);
+        retrieve::Evening::of(&vectors).apply(&mut vectors);
         lap("embed", &mut clock);
 
         progress.stage("retrieve", 0);

@@ -57,10 +57,6 @@ impl<T> Dictionary<T> {
         leftmost_longest(&mut hits);
         hits
     }
-
-    pub(crate) fn into_values(self) -> Vec<T> {
-        self.values
-    }
 }
 
 impl Dictionary<String> {
@@ -125,4 +121,26 @@ pub(crate) fn joined(text: &str, at: usize) -> bool {
     }
     let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphabetic() && (c as u32) < 0x1100);
     is_letter(text[..at].chars().next_back()) && is_letter(text[at..].chars().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(words: &[&str], text: &str, expected: &[&str]) {
+        let dictionary = Dictionary::new(words.iter().map(|word| ((*word).to_owned(), ())).collect());
+        let found: Vec<&str> = dictionary.longest(text).iter().map(|hit| &text[hit.start..hit.end]).collect();
+        assert_eq!(found, expected, "{words:?} in {text}");
+    }
+
+    #[test]
+    fn longest_words_between_boundaries() {
+        check(&["可口", "可口可乐"], "喝可口可乐", &["可口可乐"]);
+        check(&["red"], "red redmi bored red5", &["red", "red"]);
+        check(&["apple"], "apples pineapple appless", &["apples"]);
+        check(&["3m"], "3m 13m 3mm", &["3m"]);
+        check(&["мыло"], "мыло мылом", &["мыло"]);
+        check(&["café"], "café cafés", &["café"]);
+        check(&[], "a", &[]);
+    }
 }

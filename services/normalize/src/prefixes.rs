@@ -7,12 +7,15 @@ use domain::{Dimension, Pack, Quantity};
 use smol_str::SmolStr;
 
 /// Reads a prefixed amount at `at` (a word boundary); returns its end.
-pub(crate) fn read(text: &str, at: usize, context: &Context<'_>, reading: &mut Reading) -> Option<usize> {
+pub(crate) fn read(text: &str, at: usize, context: &Context, reading: &mut Reading) -> Option<usize> {
     let rest = &text[at..];
     for prefix in PACKS {
         if let Some(tail) = rest.strip_prefix(prefix) {
             return pack(text, at, tail, reading);
         }
+    }
+    if let Some(end) = battery(text, at, context, reading) {
+        return Some(end);
     }
     let (prefix, dimension) = AMOUNTS
         .iter()
@@ -40,6 +43,23 @@ pub(crate) fn read(text: &str, at: usize, context: &Context<'_>, reading: &mut R
     Some(end)
 }
 
+/// Battery sizes by their American and IEC names (IEC 60086): AA is 5号, AAA 7号.
+fn battery(text: &str, at: usize, context: &Context, reading: &mut Reading) -> Option<usize> {
+    const SIZES: &[(&str, f64)] =
+        &[("aaa", 7.0), ("aa", 5.0), ("lr6", 5.0), ("lr03", 7.0), ("lr14", 2.0), ("lr20", 1.0)];
+    if !context.has(Topic::Battery) {
+        return None;
+    }
+    let (name, size) = SIZES.iter().find(|(name, _)| text[at..].starts_with(name))?;
+    let end = at + name.len();
+    if text[end..].starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    reading.quantities.push(Quantity::exact(Dimension::Size, *size, name));
+    reading.spans.push(Stated { start: at, end, kind: StatedKind::Quantity });
+    Some(end)
+}
+
 const PACKS: &[&str] = &["pack of ", "packs of ", "set of ", "box of ", "case of ", "bag of ", "packof"];
 
 const AMOUNTS: &[(&str, Dimension)] = &[
@@ -56,11 +76,11 @@ const AMOUNTS: &[(&str, Dimension)] = &[
 
 /// Thread diameters of ISO 261, first choice and the common second ones.
 const THREADS: &[f64] = &[
-    1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 24.0, 27.0, 30.0, 33.0, 36.0,
-    42.0, 48.0,
+    1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 24.0, 27.0, 30.0,
+    33.0, 36.0, 42.0, 48.0,
 ];
 
-fn allowed(dimension: Dimension, rest: &str, prefix: &str, context: &Context<'_>) -> bool {
+fn allowed(dimension: Dimension, rest: &str, prefix: &str, context: &Context) -> bool {
     let next = rest[prefix.len()..].trim_start_matches([' ', '.']);
     if !next.starts_with(|c: char| c.is_ascii_digit()) {
         return false;
@@ -79,13 +99,24 @@ fn pack(text: &str, at: usize, tail: &str, reading: &mut Reading) -> Option<usiz
         return None;
     }
     let end = text.len() - tail.len() + number.len;
-    reading.packs.push(Pack { count: number.value as u32, container: None, text: SmolStr::new(&text[at..end]) });
+    reading.packs.push(Pack {
+        count: number.value as u32,
+        container: None,
+        text: SmolStr::new(&text[at..end]),
+    });
     reading.spans.push(Stated { start: at, end, kind: StatedKind::Pack });
     Some(end)
 }
 
 /// `m6`, `m6x20`, `m6*1.0*20`: a thread in the context of screws, or when a length follows.
-fn screw(text: &str, at: usize, end: usize, value: f64, context: &Context<'_>, reading: &mut Reading) -> Option<usize> {
+fn screw(
+    text: &str,
+    at: usize,
+    end: usize,
+    value: f64,
+    context: &Context,
+    reading: &mut Reading,
+) -> Option<usize> {
     if !THREADS.contains(&value) {
         return None;
     }

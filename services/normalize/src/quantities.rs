@@ -11,6 +11,7 @@ use crate::numerals;
 use crate::units::{Gap, Measure, Unit, Units};
 use domain::{Dimension, Mark, Marks, Pack, Quantity};
 use smol_str::SmolStr;
+use std::cell::Cell;
 
 /// What was read, in order of appearance.
 #[derive(Debug, Default)]
@@ -80,11 +81,13 @@ impl Element<'_> {
 /// Reads everything that `text` (folded) states. `barred` ranges (brands such as 三只松鼠, 3m, 7-up) are skipped.
 pub(crate) fn scan(text: &str, units: &Units, barred: &[(usize, usize)]) -> Reading {
     let mut reading = Reading::default();
-    if !text.bytes().any(|b| b.is_ascii_digit()) && !text.chars().any(numerals::begins_chinese) {
+    // Without a number only a battery size (AA) can be stated.
+    let has_number = text.bytes().any(|b| b.is_ascii_digit()) || text.chars().any(numerals::begins_chinese);
+    if !has_number && !text.contains("aa") {
         return reading;
     }
     let context = Context::of(text);
-    let scanner = Scanner { text, units, context: &context };
+    let scanner = Scanner { text, units, context: &context, understood_to: Cell::new(0) };
     let mut at = 0;
     let mut barred = barred.iter().peekable();
     while at < text.len() {
@@ -98,16 +101,35 @@ pub(crate) fn scan(text: &str, units: &Units, barred: &[(usize, usize)]) -> Read
             continue;
         }
         let Some(c) = text[at..].chars().next() else { break };
+        let known_packs = reading.packs.len();
         let next = scanner.read(at, c, &mut reading);
+        drop_repeated(&mut reading.packs, known_packs);
+        if let Some(span) = reading.spans.last() {
+            scanner.understood_to.set(span.end);
+        }
         at = next.unwrap_or(at + c.len_utf8());
     }
     reading
 }
 
+/// `五包装 120克 x 5` says one thing twice.
+fn drop_repeated(packs: &mut Vec<Pack>, known: usize) {
+    if known > 0 && packs.len() > known {
+        let said: Vec<u32> = packs[..known].iter().map(|pack| pack.count).collect();
+        let mut at = 0;
+        packs.retain(|pack| {
+            at += 1;
+            at <= known || !said.contains(&pack.count)
+        });
+    }
+}
+
 struct Scanner<'a> {
     text: &'a str,
     units: &'a Units,
-    context: &'a Context<'a>,
+    context: &'a Context,
+    /// Where the last amount ended.
+    understood_to: Cell<usize>,
 }
 
 impl<'a> Scanner<'a> {
@@ -161,7 +183,9 @@ impl<'a> Scanner<'a> {
         }
         let mut stop = digits;
         while stop < bytes.len()
-            && (bytes[stop].is_ascii_alphanumeric() || (matches!(bytes[stop], b'-' | b'.') && bytes.get(stop + 1).is_some_and(u8::is_ascii_alphanumeric)))
+            && (bytes[stop].is_ascii_alphanumeric()
+                || (matches!(bytes[stop], b'-' | b'.')
+                    && bytes.get(stop + 1).is_some_and(u8::is_ascii_alphanumeric)))
         {
             stop += 1;
         }
@@ -171,6 +195,11 @@ impl<'a> Scanner<'a> {
     /// `*12`, `x 12` behind a word: a pack, unless a unit says otherwise.
     fn leading_product(&self, at: usize, c: char, reading: &mut Reading) -> Option<usize> {
         let before = self.text[..at].chars().next_back();
+        let ahead = self.text[..at].trim_end_matches(' ');
+        // `21 x 21`: two bare numbers are no pack.
+        if ahead.ends_with(|c: char| c.is_ascii_digit()) && self.understood_to.get() != ahead.len() {
+            return None;
+        }
         let number_at = at + 1 + (self.text[at + 1..].starts_with(' ') as usize);
         if !self.text[number_at..].starts_with(|c: char| c.is_ascii_digit()) {
             return None;
@@ -178,7 +207,11 @@ impl<'a> Scanner<'a> {
         if c == 'x' {
             let stands_alone = match before {
                 None => false,
-                Some(' ') => number_at == at + 2 || !self.context.has(Topic::Latin) || self.text[..at].trim_end().ends_with(')'),
+                Some(' ') => {
+                    number_at == at + 2
+                        || !self.context.has(Topic::Latin)
+                        || self.text[..at].trim_end().ends_with(')')
+                }
                 Some(b) => !b.is_ascii_alphanumeric(),
             };
             if !stands_alone {
@@ -218,14 +251,15 @@ impl<'a> Scanner<'a> {
         let mut elements = vec![self.element(at, link)?];
         while elements.len() < 8 {
             let Some(last) = elements.last() else { break };
-            let Some((link, next)) = self.link_after(last.end) else { break };
+            let Some((link, next)) = self.link_after(last) else { break };
             let Some(element) = self.element(next, link) else { break };
             elements.push(element);
         }
         Some(elements)
     }
 
-    fn link_after(&self, end: usize) -> Option<(Link, usize)> {
+    fn link_after(&self, last: &Element<'a>) -> Option<(Link, usize)> {
+        let end = last.end;
         let rest = &self.text[end..];
         let trimmed = rest.trim_start_matches(' ');
         let sign_at = end + rest.len() - trimmed.len();
@@ -238,8 +272,14 @@ impl<'a> Scanner<'a> {
         };
         let behind = &self.text[sign_at + 1..];
         let number_at = sign_at + 1 + (behind.len() - behind.trim_start_matches(' ').len());
+        // `1700x 3.4 ghz`, `8x 10mp`: the x belongs to the number before it.
+        if trimmed.starts_with('x') && last.unit.is_none() && sign_at == end && number_at > sign_at + 1 {
+            return None;
+        }
         let first = self.text[number_at..].chars().next()?;
-        let fits = first.is_ascii_digit() || (first == '.' ) || (link == Link::Product && numerals::begins_chinese(first));
+        let fits = first.is_ascii_digit()
+            || (first == '.')
+            || (link == Link::Product && numerals::begins_chinese(first));
         fits.then_some((link, number_at))
     }
 
@@ -257,6 +297,14 @@ impl<'a> Scanner<'a> {
             element.end = at + len;
         }
         let unit = self.unit_at(element.end, element.low);
+        // A word and its size run together (`cola330ml`); with other units it is a model (`lmvm2085wh`).
+        if link == Link::First
+            && self.word_before(at) > 0
+            && !unit.is_some_and(|(unit, _)| unit.may_follow_letters())
+            && !self.continues(at)
+        {
+            return None;
+        }
         // A range has the unit behind its second number; the first may repeat it.
         if let Some((high, end)) = self.range_end(unit.map_or(element.end, |(_, end)| end), element.low)
             && let Some((high_unit, high_end)) = self.unit_at(end, high)
@@ -291,17 +339,27 @@ impl<'a> Scanner<'a> {
 
     /// Digits inside a code or a version do not begin a measure.
     fn may_begin(&self, at: usize) -> bool {
+        if self.continues(at) {
+            return true;
+        }
         let bytes = self.text.as_bytes();
         let before = |n: usize| at.checked_sub(n).map(|i| bytes[i]);
         match before(1) {
             Some(b'#') => false,
             Some(b) if b.is_ascii_digit() => false,
             Some(b'.') => !before(2).is_some_and(|b| b.is_ascii_alphanumeric()),
-            Some(b'-') => !before(2).is_some_and(|b| b.is_ascii_alphabetic()) || self.word_before(at - 1) >= 4,
+            Some(b'-') => {
+                !before(2).is_some_and(|b| b.is_ascii_alphabetic()) || self.word_before(at - 1) >= 4
+            }
             // Letters glued in front: a word and its size (`cola330ml`) if the word is long enough for one.
             Some(b) if b.is_ascii_alphabetic() => self.word_before(at) >= 4,
             _ => true,
         }
+    }
+
+    /// Directly behind an amount (`350mm10片`).
+    fn continues(&self, at: usize) -> bool {
+        at > 0 && self.understood_to.get() == at
     }
 
     fn word_before(&self, at: usize) -> usize {
@@ -328,30 +386,34 @@ impl<'a> Scanner<'a> {
             let tail = rest[from..].strip_prefix('/')?;
             let below = numerals::digits(tail)?;
             let divides = matches!(below.value as u32, 2 | 3 | 4 | 8 | 16 | 32) && below.value.fract() == 0.0;
-            (divides && above < below.value && above.fract() == 0.0).then_some((above / below.value, from + 1 + below.len))
+            (divides && above < below.value && above.fract() == 0.0)
+                .then_some((above / below.value, from + 1 + below.len))
         };
         let value = match proper(whole.len, whole.value) {
             Some(found) => Some(found),
             None => {
-                let joint = rest.as_bytes().get(whole.len).filter(|b| matches!(b, b'-' | b' '))?;
-                let _ = joint;
+                rest.as_bytes().get(whole.len).filter(|b| matches!(b, b'-' | b' '))?;
                 let above = numerals::digits(&rest[whole.len + 1..])?;
                 proper(whole.len + 1 + above.len, above.value).map(|(part, len)| (whole.value + part, len))
             }
         }?;
         let (unit, _) = self.unit_at(at + value.1, value.0)?;
-        let divided = matches!(&*unit.canonical, "in" | "inch" | "英寸" | "寸" | "cup" | "gal" | "lb" | "oz" | "pt" | "qt")
-            || matches!(unit.measure, Measure::Amount(Dimension::Length, factor) if (20.0..=34.0).contains(&factor))
+        let divided = matches!(
+            &*unit.canonical,
+            "in" | "inch" | "英寸" | "寸" | "cup" | "gal" | "lb" | "oz" | "pt" | "qt"
+        ) || matches!(unit.measure, Measure::Amount(Dimension::Length, factor) if (20.0..=34.0).contains(&factor))
             || matches!(unit.measure, Measure::Amount(Dimension::Mass | Dimension::Volume, factor) if factor > 20.0 && factor.fract() != 0.0);
         divided.then_some(value)
     }
 
     fn range_end(&self, at: usize, low: f64) -> Option<(f64, usize)> {
         let rest = &self.text[at..];
-        let sign = ["-", "~", "至", "到", " - ", " ~ ", " to "].into_iter().find(|sign| rest.starts_with(sign))?;
+        let sign =
+            ["-", "~", "至", "到", " - ", " ~ ", " to "].into_iter().find(|sign| rest.starts_with(sign))?;
         let high = numerals::digits(&rest[sign.len()..])?;
         // Ranges grow; `2021-5kg` and article numbers do not.
-        (high.value > low && low > 0.0 && high.value <= low * 100.0).then_some((high.value, at + sign.len() + high.len))
+        (high.value > low && low > 0.0 && high.value <= low * 100.0)
+            .then_some((high.value, at + sign.len() + high.len))
     }
 
     fn unit_at(&self, at: usize, value: f64) -> Option<(&'a Unit, usize)> {
@@ -480,7 +542,10 @@ impl<'a> Scanner<'a> {
                 Some(unit) => self.stated(element, unit, reading),
                 None => match length {
                     Some(last) if i < last => {
-                        let unit = chain[i..].iter().find(|e| e.dimension() == Some(Dimension::Length)).and_then(|e| e.unit);
+                        let unit = chain[i..]
+                            .iter()
+                            .find(|e| e.dimension() == Some(Dimension::Length))
+                            .and_then(|e| e.unit);
                         unit.and_then(|unit| self.stated(element, unit, reading))
                     }
                     // `30cm*20`: a second side; `1.5m*10` and `9cm*6m*24`: a pack.
@@ -496,8 +561,13 @@ impl<'a> Scanner<'a> {
                         {
                             next.unit.and_then(|unit| self.stated(element, unit, reading))
                         }
-                        (Some(next), _) if next.link == Link::Plus && next.unit.is_some_and(|u| matches!(u.measure, Measure::Piece(_))) => {
-                            self.bonus(element, next, reading)
+                        (Some(next), _)
+                            if next.link == Link::Plus
+                                && next.unit.is_some_and(|u| matches!(u.measure, Measure::Piece(_))) =>
+                        {
+                            // `10+2片`: two of them are free.
+                            reading.marks.set(Mark::Bonus);
+                            Some(StatedKind::Pack)
                         }
                         _ => None,
                     },
@@ -513,14 +583,6 @@ impl<'a> Scanner<'a> {
             }
         }
         end
-    }
-
-    /// `10+2片`: twelve, two of them free.
-    fn bonus(&self, element: &Element<'a>, next: &Element<'a>, reading: &mut Reading) -> Option<StatedKind> {
-        let _ = next;
-        reading.marks.set(Mark::Bonus);
-        let _ = element;
-        Some(StatedKind::Pack)
     }
 
     fn is_side(&self, chain: &[Element<'a>], last: usize, element: &Element<'a>) -> bool {
@@ -541,13 +603,20 @@ impl<'a> Scanner<'a> {
                     high: tidy(element.high * factor),
                     text: SmolStr::new(text),
                 };
-                if !reading.quantities.iter().any(|known| known.dimension == dimension && known.low == quantity.low && known.high == quantity.high && element.link != Link::Product) {
+                if !reading.quantities.iter().any(|known| {
+                    known.dimension == dimension
+                        && known.low == quantity.low
+                        && known.high == quantity.high
+                        && element.link == Link::First
+                }) {
                     reading.quantities.push(quantity);
                 }
                 Some(StatedKind::Quantity)
             }
             Measure::Piece(_) | Measure::Container | Measure::Joined => {
-                if !element.is_count() {
+                // Four digits before a container are an article number (`8016杯`).
+                let most = if matches!(unit.measure, Measure::Piece(_)) { 20_000.0 } else { 999.0 };
+                if !element.is_count() || element.low > most {
                     return None;
                 }
                 if element.low >= 2.0 || matches!(unit.measure, Measure::Piece(n) if n > 1) {
@@ -577,13 +646,23 @@ impl<'a> Scanner<'a> {
     }
 
     /// A bare number in a product chain with an amount or a container: so many packs.
-    fn counted(&self, element: &Element<'a>, chain: &[Element<'a>], i: usize, reading: &mut Reading) -> Option<StatedKind> {
-        if !element.is_count() || element.low > 2000.0 {
+    fn counted(
+        &self,
+        element: &Element<'a>,
+        chain: &[Element<'a>],
+        i: usize,
+        reading: &mut Reading,
+    ) -> Option<StatedKind> {
+        if !element.is_count() || element.low > 999.0 {
             return None;
         }
         // `3*2.5平方`: cores of a wire.
         if chain.get(i + 1).and_then(Element::dimension) == Some(Dimension::Area) {
-            reading.quantities.push(Quantity::exact(Dimension::Count, element.low, &self.text[element.start..element.end]));
+            reading.quantities.push(Quantity::exact(
+                Dimension::Count,
+                element.low,
+                &self.text[element.start..element.end],
+            ));
             return Some(StatedKind::Quantity);
         }
         if element.low >= 2.0 {
@@ -600,8 +679,10 @@ impl<'a> Scanner<'a> {
         reading: &mut Reading,
     ) -> Option<usize> {
         let ([solute], Some(solvent)) = (chain, following) else { return None };
-        let (Some(Measure::Amount(Dimension::Mass, grams)), Some(Measure::Amount(Dimension::Volume, millilitres))) =
-            (solute.measure(), solvent.measure())
+        let (
+            Some(Measure::Amount(Dimension::Mass, grams)),
+            Some(Measure::Amount(Dimension::Volume, millilitres)),
+        ) = (solute.measure(), solvent.measure())
         else {
             return None;
         };
@@ -613,25 +694,27 @@ impl<'a> Scanner<'a> {
         let value = tidy(solute.low * grams * 1000.0 / volume);
         let text = &self.text[solute.start..solvent.end];
         reading.quantities.push(Quantity::exact(Dimension::Concentration, value, text));
-        push_span(&mut reading.spans, Stated { start: solute.start, end: solute.end, kind: StatedKind::Quantity });
+        push_span(
+            &mut reading.spans,
+            Stated { start: solute.start, end: solute.end, kind: StatedKind::Quantity },
+        );
         Some(solute.end)
     }
 
     /// Degrees, paper sizes and yards mean different things by trade.
-    fn in_context(&self, element: &Element<'a>, unit: &Unit, dimension: Dimension, factor: f64) -> Option<(Dimension, f64)> {
+    fn in_context(
+        &self,
+        element: &Element<'a>,
+        unit: &Unit,
+        dimension: Dimension,
+        factor: f64,
+    ) -> Option<(Dimension, f64)> {
         Some(match (&*unit.alias, dimension) {
-            ("度" | "°", Dimension::Alcohol) => {
-                if self.context.has(Topic::Beer) && element.low <= 20.0 {
-                    (Dimension::Degree, 1.0)
-                } else if self.context.has(Topic::Angle) && !self.context.has(Topic::Liquor) {
-                    (Dimension::Degree, 1.0)
-                } else if self.context.has(Topic::Liquor) && element.low <= 75.0 || (28.0..=72.0).contains(&element.low) {
-                    (Dimension::Alcohol, 1.0)
-                } else {
-                    (Dimension::Degree, 1.0)
-                }
-            }
-            ("码", Dimension::Length) if self.context.has(Topic::Footwear) && (18.0..=52.0).contains(&element.low) => {
+            ("度" | "°", Dimension::Alcohol) if self.is_strength(element.low) => (Dimension::Alcohol, 1.0),
+            ("度" | "°", Dimension::Alcohol) => (Dimension::Degree, 1.0),
+            ("码", Dimension::Length)
+                if self.context.has(Topic::Footwear) && (18.0..=52.0).contains(&element.low) =>
+            {
                 (Dimension::Size, 1.0)
             }
             ("寸" | "\"" | "inch" | "英寸" | "''", Dimension::Length) if self.context.has(Topic::Pipe) => {
@@ -640,14 +723,36 @@ impl<'a> Scanner<'a> {
                     None => (dimension, factor),
                 }
             }
+            ("p", _) if self.context.has(Topic::Cooling) => (Dimension::Power, 735.498_75),
+            ("号" | "#", _) if self.context.has(Topic::Zip) => (Dimension::Zip, 1.0),
+            ("号", _) if self.context.has(Topic::Battery) => (Dimension::Size, 1.0),
+            ("号", _) => (Dimension::Stage, 1.0),
+            // 2 分 is a quarter of an inch; 8 分 make one.
+            ("分" | "分管", _) => {
+                let diameter = crate::prefixes::nominal_diameter(element.low / 8.0)?;
+                (Dimension::Pipe, diameter / element.low)
+            }
             _ => (dimension, factor),
         })
+    }
+
+    /// Degrees of spirits and wine; those of beer are of its wort, and others are angles or dioptres.
+    fn is_strength(&self, degrees: f64) -> bool {
+        if self.context.has(Topic::Beer) && degrees <= 20.0 {
+            return false;
+        }
+        if self.context.has(Topic::Liquor) {
+            return degrees <= 75.0;
+        }
+        !self.context.has(Topic::Angle) && (28.0..=72.0).contains(&degrees)
     }
 
     /// `/桶`, `/箱` without a number: the unit of sale, or, for a case, how many it holds.
     fn per(&self, end: usize, chain: &[Element<'a>], reading: &mut Reading) -> usize {
         let rest = &self.text[end..];
-        let Some(tail) = rest.strip_prefix('/').or_else(|| rest.strip_prefix(" / ")).or_else(|| rest.strip_prefix('每')) else {
+        let Some(tail) =
+            rest.strip_prefix('/').or_else(|| rest.strip_prefix(" / ")).or_else(|| rest.strip_prefix('每'))
+        else {
             return end;
         };
         let word_at = end + rest.len() - tail.len();
@@ -657,7 +762,8 @@ impl<'a> Scanner<'a> {
         }
         let stop = word_at + len;
         let last_is_count = chain.last().is_some_and(|e| {
-            chain.len() == 1 && matches!(e.measure(), Some(Measure::Piece(_) | Measure::Container)) || e.measure().is_none()
+            chain.len() == 1 && matches!(e.measure(), Some(Measure::Piece(_) | Measure::Container))
+                || e.measure().is_none()
         });
         if unit.measure == Measure::Case && last_is_count && reading.case_of.is_none() && chain.len() == 1 {
             // `36支/箱`: what a case holds is not the item's own pack.
@@ -680,7 +786,13 @@ fn shares_unit(link: Link, dimension: Option<Dimension>) -> bool {
         Link::Plus => true,
         Link::Slash => matches!(
             dimension,
-            Some(Dimension::Voltage | Dimension::Power | Dimension::Length | Dimension::Storage | Dimension::Current)
+            Some(
+                Dimension::Voltage
+                    | Dimension::Power
+                    | Dimension::Length
+                    | Dimension::Storage
+                    | Dimension::Current
+            )
         ),
         _ => false,
     }
@@ -694,7 +806,12 @@ fn pack(element: &Element<'_>, text: &str, unit: Option<&Unit>) -> Pack {
     Pack {
         count: (element.low * times).clamp(1.0, 1e6) as u32,
         container: unit
-            .filter(|unit| matches!(unit.measure, Measure::Piece(_) | Measure::Container | Measure::Case | Measure::Group))
+            .filter(|unit| {
+                matches!(
+                    unit.measure,
+                    Measure::Piece(_) | Measure::Container | Measure::Case | Measure::Group
+                )
+            })
             .map(|unit| unit.canonical.clone()),
         text: SmolStr::new(&text[element.start..element.end]),
     }
@@ -720,3 +837,6 @@ fn tidy(value: f64) -> f64 {
     let rounded = (value * scale).round() / scale;
     if rounded == 0.0 { value } else { rounded }
 }
+
+#[cfg(test)]
+mod tests;

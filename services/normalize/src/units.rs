@@ -55,9 +55,13 @@ impl Units {
         for row in lexicon::rows(lexicon::UNITS) {
             let factor: f64 = row.get(3).parse().unwrap_or(0.0);
             let guard = row.get(5);
-            // Prefix units stand in front of the number and are read by the scanner; upper-case-only spellings cannot
+            // `whole` aliases are names by themselves (aa, 四分). Prefix units stand in front of the number and are read by the scanner; upper-case-only spellings cannot
             // be told from the others after folding, and the lexicon asks for a context with them.
-            if guard.contains("prefix") || row.get(0).starts_with(|c: char| c.is_ascii_digit()) {
+            if guard.contains("prefix")
+                || guard.contains("whole")
+                || row.get(0).starts_with(|c: char| c.is_ascii_digit())
+                || HOLDS_A_NOUN.contains(&row.get(0))
+            {
                 continue;
             }
             let Some(measure) = measure_of(row.get(2), factor, row.get(1)) else { continue };
@@ -83,7 +87,11 @@ impl Units {
                 _ => continue,
             };
             let alias = folder.canonical(row.get(0));
-            if alias.chars().next().is_some_and(|c| c.is_ascii_digit() || "一二两三四五六七八九十整原外".contains(c)) {
+            if alias
+                .chars()
+                .next()
+                .is_some_and(|c| c.is_ascii_digit() || "一二两三四五六七八九十整原外".contains(c))
+            {
                 continue;
             }
             units.add(Unit {
@@ -95,10 +103,38 @@ impl Units {
                 lexical: "pack",
             });
         }
+        for (alias, dimension) in TRADE_SUFFIXES {
+            units.replace(Unit {
+                alias: (*alias).into(),
+                canonical: (*alias).into(),
+                measure: Measure::Amount(*dimension, 1.0),
+                attached: true,
+                context: true,
+                lexical: "trade",
+            });
+        }
+        for alias in COUNTED_IN_CONTEXT {
+            units.replace(Unit {
+                alias: (*alias).into(),
+                canonical: "pc".into(),
+                measure: Measure::Piece(1),
+                attached: *alias == "s",
+                context: true,
+                lexical: "trade",
+            });
+        }
         for list in units.by_first.values_mut() {
             list.sort_by_key(|unit| std::cmp::Reverse(unit.alias.len()));
         }
         units
+    }
+
+    fn replace(&mut self, unit: Unit) {
+        if let Some(first) = unit.alias.chars().next() {
+            let list = self.by_first.entry(first).or_default();
+            list.retain(|known| known.alias != unit.alias);
+            list.push(unit);
+        }
     }
 
     fn add(&mut self, unit: Unit) {
@@ -119,7 +155,7 @@ impl Units {
         rest: &str,
         gap: Gap,
         value: f64,
-        context: &Context<'_>,
+        context: &Context,
     ) -> Option<(&'u Unit, usize)> {
         let first = rest.chars().next()?;
         let list = self.by_first.get(&first)?;
@@ -139,6 +175,33 @@ impl Units {
     }
 }
 
+/// Units written together with the thing measured; the thing is to stay in the name, so the shorter unit is read.
+const HOLDS_A_NOUN: &[&str] = &[
+    "号拉链",
+    "#拉链",
+    "段奶粉",
+    "条烟",
+    "条香烟",
+    "支装膏",
+    "把菜",
+    "克重纸",
+    "号码鞋",
+    "码鞋",
+    "度近视",
+    "度老花",
+    "t齿",
+    "人游戏",
+    "号汽油",
+    "#汽油",
+];
+
+/// Words that count pieces, but only in some trades: battery cells, `12's` without its apostrophe, `50ct` of a US pack.
+const COUNTED_IN_CONTEXT: &[&str] = &["节", "s", "ct"];
+
+/// Numbers whose trade decides what they measure; read only in that context (`Unit::fits`).
+const TRADE_SUFFIXES: &[(&str, Dimension)] =
+    &[("号", Dimension::Size), ("#", Dimension::Zip), ("段", Dimension::Stage), ("分", Dimension::Pipe)];
+
 /// What stands between a number and its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gap {
@@ -153,14 +216,25 @@ impl Unit {
         match &*self.alias {
             "in" => {
                 let tail = rest[2..].trim_start();
-                tail.is_empty() || ["led", "lcd", "tv", "laptop", "tablet", "screen", "display"].iter().any(|w| tail.starts_with(w))
+                tail.is_empty()
+                    || ["led", "lcd", "tv", "laptop", "tablet", "screen", "display"]
+                        .iter()
+                        .any(|w| tail.starts_with(w))
             }
             "can" | "tin" | "box" | "card" | "set" | "use" | "min" => false,
-            alias if !alias.is_ascii() => self.alias.chars().count() == 1 && matches!(self.measure, Measure::Amount(..)),
-            "g" | "l" | "m" | "v" | "w" | "p" | "lt" | "cc" | "hz" | "mb" | "kb" | "mp" | "hp" | "pack" | "unit" | "user"
-            | "client" | "license" | "licence" | "device" | "disc" | "pr" | "gr" | "bar" => true,
+            alias if !alias.is_ascii() => {
+                self.alias.chars().count() == 1 && matches!(self.measure, Measure::Amount(..))
+            }
+            "g" | "l" | "m" | "v" | "w" | "p" | "lt" | "cc" | "hz" | "mb" | "kb" | "mp" | "hp" | "pack"
+            | "unit" | "user" | "client" | "license" | "licence" | "device" | "disc" | "pr" | "gr"
+            | "bar" => true,
             _ => false,
         }
+    }
+
+    /// Whether `cola330ml` may be read with this unit.
+    pub(crate) fn may_follow_letters(&self) -> bool {
+        !self.alias.is_ascii() || matches!(&*self.alias, "ml" | "g" | "kg" | "l" | "mg" | "gm" | "oz" | "pcs")
     }
 
     /// A Latin unit ends where its letters end; digits behind it make it a code (`32lb650v`), unless it is followed by
@@ -188,15 +262,23 @@ impl Unit {
         true
     }
 
-    fn fits(&self, value: f64, rest: &str, context: &Context<'_>) -> bool {
+    fn fits(&self, value: f64, rest: &str, context: &Context) -> bool {
         let alias = &*self.alias;
         let tail = &rest[alias.len()..];
         match alias {
             // `2 in 1`, `5in1`
-            "in" => !tail.trim_start().starts_with(|c: char| c.is_ascii_digit()),
+            "in" => value > 20.0 || !tail.trim_start().starts_with(|c: char| c.is_ascii_digit()),
+            // A ream, elsewhere a blade or an order.
+            "刀" | "令" => context.has(Topic::Paper),
+            // Article numbers that end like a unit: 9501v+, 7490a.
+            "a" if context.has(Topic::Latin) => false,
+            "v" | "a" if value > 1000.0 || is_version_plus(tail) => false,
+            "w" if value > 20_000.0 || is_version_plus(tail) => false,
+            "l" | "m" | "t" if value > 20_000.0 || is_version_plus(tail) => false,
             // Mobile networks: 3g, 4g, 5g.
             "g" if value.fract() == 0.0 && (2.0..=5.0).contains(&value) => !context.has(Topic::Phone),
             // Screen lines: 1080p. Power of air conditioners: 1.5p.
+            "p" if context.has(Topic::Cooling) => value <= 12.0,
             "p" => {
                 !matches!(value as u32, 480 | 576 | 720 | 768 | 1080 | 1440 | 2160 | 4320)
                     && value.fract() == 0.0
@@ -204,27 +286,38 @@ impl Unit {
                     && !context.has(Topic::Latin)
             }
             // `8's` is 's; a bare s behind a number is a model (iphone 6s) unless the thing is counted.
-            "s" => value >= 6.0 && (context.has(Topic::Medicine) || (!context.has(Topic::Latin) && value >= 10.0)),
+            "s" if context.has(Topic::Textile) => false,
+            "s" => {
+                value >= 6.0
+                    && (context.has(Topic::Medicine) || (!context.has(Topic::Latin) && value >= 10.0))
+            }
             "pc" => value < 1000.0,
             // Oil grades: 5w-30, 10w40.
             "w" => !tail.starts_with('-') && !tail.starts_with(|c: char| c.is_ascii_digit()),
             "k" => value < 1000.0 && context.has(Topic::Weighed),
             "m" => !context.has(Topic::Latin) || value.fract() != 0.0 || value <= 100.0,
             "t" => value <= 100.0 && !context.has(Topic::Phone),
-            "号" => false,
+            "号" => {
+                context.has(Topic::Battery)
+                    || context.has(Topic::Zip)
+                    || (context.has(Topic::Formula) && value <= 6.0)
+            }
+            "#" => context.has(Topic::Zip) && value <= 12.0,
+            "段" => context.has(Topic::Formula) && (1.0..=6.0).contains(&value),
             "度" | "°" => true,
             "码" => true,
-            "寸" => !(context.has(Topic::Pipe)),
-            "分" => false,
+            "寸" => true,
+            "分" => context.has(Topic::Pipe) && matches!(value as u32, 2 | 3 | 4 | 6 | 8),
             "丝" => context.has(Topic::Film),
             "张" => true,
-            "节" => context.has(Topic::Battery) || context.has(Topic::Paper),
+            "节" => context.has(Topic::Battery),
             "重" => context.has(Topic::Paper),
             "月" | "时" => false,
             "兆" => !context.has(Topic::Network),
             "磅" => value <= 50.0,
             "板" | "组" | "排" | "联" => true,
-            "sachet" | "crate" => true,
+            "sachet" | "crate" | "ct" | "平方" | "立方" | "副" | "pks" | "wash" | "像素" | "a" | "ton"
+            | "tons" => true,
             "h" => true,
             "d" => context.has(Topic::Textile),
             "年" => value < 1900.0,
@@ -248,6 +341,11 @@ impl Unit {
             }
         }
     }
+}
+
+/// A plus that ends a model name rather than joining two amounts.
+fn is_version_plus(tail: &str) -> bool {
+    tail.starts_with('+') && !tail[1..].trim_start().starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The measure for a dimension of `units.tsv`. Dimensions that no other room compares are left out: their number stays

@@ -10,7 +10,9 @@ pub enum RetrieveError {
     #[error("{0} records were given; one index holds at most {max}: split them by node", max = u32::MAX)]
     TooMany(usize),
 
-    #[error("the vector has {found} numbers, the index holds vectors of {expected}: encode both with one model version")]
+    #[error(
+        "the vector has {found} numbers, the index holds vectors of {expected}: encode both with one model version"
+    )]
     Dimension { expected: usize, found: usize },
 
     #[error("the text index failed while {doing}: {source}; it is derived data: build it again")]

@@ -66,7 +66,8 @@ impl ExactKeys {
     }
 
     fn union(&self, groups: impl Iterator<Item = u32>) -> Vec<u32> {
-        let mut rows: Vec<u32> = groups.flat_map(|group| self.groups[group as usize].iter().copied()).collect();
+        let mut rows: Vec<u32> =
+            groups.flat_map(|group| self.groups[group as usize].iter().copied()).collect();
         rows.sort_unstable();
         rows.dedup();
         rows

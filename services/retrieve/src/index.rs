@@ -6,7 +6,7 @@ use crate::exact::ExactKeys;
 use crate::rows::Rows;
 use crate::terms::{Script, script};
 use crate::text::{Scratch, TextIndex, TextQuery};
-use crate::vector::{Lists, VectorIndex};
+use crate::vector::{Lists, Quantised, VectorIndex};
 use domain::ParsedName;
 use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
@@ -33,12 +33,22 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { text: 12, vector: 12, exact: 20, keep: 16, postings: 20_000, exact_rows: 20_000, probes: 12 }
+        Options {
+            text: 12,
+            vector: 12,
+            exact: 20,
+            keep: 16,
+            postings: 20_000,
+            exact_rows: 20_000,
+            probes: 12,
+        }
     }
 }
 
 /// With more other shards than these the lists get shorter, so that the number of pairs stays near linear.
 const OTHERS_AT_FULL_LENGTH: usize = 4;
+/// They get shorter too where everything together would propose more pairs than these: what memory is planned for.
+const PAIRS_AT_MOST: usize = 32_000_000;
 const SHORTEST_LIST: usize = 4;
 
 /// What is asked about one name that need not be in the index.
@@ -46,7 +56,7 @@ pub struct Probe<'a> {
     /// Its node, whose records are left out; `None` for a name of no node.
     pub node: Option<u32>,
     pub parsed: &'a ParsedName,
-    /// Centred like those of the index (see [`crate::centre_on`]).
+    /// Evened out like those of the index (see [`crate::Evening`]).
     pub vector: ArrayView1<'a, f32>,
 }
 
@@ -89,8 +99,8 @@ struct Asking<'a> {
 }
 
 impl Index {
-    /// `nodes`, `parsed` and `vectors` hold one entry a record, in the caller's numbering. Vectors come centred (see
-    /// [`crate::centre`]).
+    /// `nodes`, `parsed` and `vectors` hold one entry a record, in the caller's numbering. Vectors come evened out (see
+    /// [`crate::Evening`]).
     pub fn build(
         nodes: &[u32],
         parsed: &[ParsedName],
@@ -106,13 +116,14 @@ impl Index {
         }
         let mut timings = Timings::default();
         let rows = Rows::new(nodes, parsed);
-        let options = spread(options, rows.shards());
+        let options = spread(options, rows.shards(), rows.len());
         let text = timed(&mut timings.text, || TextIndex::build(&rows, parsed, options.postings))?;
         let vectors = timed(&mut timings.vector, || {
             VectorIndex::build(vectors, &rows.record, options.probes, options.exact_rows)
         });
         let exact = timed(&mut timings.exact, || ExactKeys::build(&rows, parsed));
-        let cjk = rows.record.par_iter().map(|&record| cjk_percent(&parsed[record as usize].canonical)).collect();
+        let cjk =
+            rows.record.par_iter().map(|&record| cjk_percent(&parsed[record as usize].canonical)).collect();
         Ok(Index { options, rows, text, vectors, exact, cjk, timings })
     }
 
@@ -155,12 +166,17 @@ impl Index {
         let text = self.text.query_name(probe.parsed)?;
         let mut scratch = self.text.scratch(self.rows.shards(), options.text);
         let text_lists = self.text.search(&text, probe.node, &self.rows, options.text, &mut scratch)?;
-        let vector_lists = self.vectors.search(&self.rows, probe.vector, probe.node, options.vector);
+        let vector = Quantised::new(probe.vector);
+        let vector_lists = self.vectors.search(&self.rows, &vector, probe.node, options.vector);
         let exact = self.exact.of_name(probe.parsed);
-        let asking =
-            Asking { text: &text, cjk: cjk_percent(&probe.parsed.canonical), exact: &exact, node: probe.node };
-        let vector = self.vectors.quantised(probe.vector);
-        let lists = self.join(&asking, &text_lists, &vector_lists, |row| self.vectors.cosine_with(&vector, row));
+        let asking = Asking {
+            text: &text,
+            cjk: cjk_percent(&probe.parsed.canonical),
+            exact: &exact,
+            node: probe.node,
+        };
+        let lists =
+            self.join(&asking, &text_lists, &vector_lists, |row| self.vectors.cosine_with(&vector, row));
         let mut hits = Vec::new();
         for list in lists {
             hits.extend((1u8..).zip(list).map(|(fused_rank, found)| Hit {
@@ -197,7 +213,11 @@ impl Index {
         Ok(pairs)
     }
 
-    fn candidates_of_block(&self, block: &[u32], scratch: &mut Scratch) -> Result<Vec<Candidate>, RetrieveError> {
+    fn candidates_of_block(
+        &self,
+        block: &[u32],
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Candidate>, RetrieveError> {
         let mut pairs = Vec::new();
         let vector_lists = self.vectors.search_block(&self.rows, block, self.options.vector);
         for (&row, vector_lists) in block.iter().zip(&vector_lists) {
@@ -206,7 +226,8 @@ impl Index {
             let text_lists = self.text.search(&text, node, &self.rows, self.options.text, scratch)?;
             let exact = self.exact.of_row(row);
             let asking = Asking { text: &text, cjk: self.cjk[row as usize], exact: &exact, node };
-            let lists = self.join(&asking, &text_lists, vector_lists, |other| self.vectors.cosine(row, other));
+            let lists =
+                self.join(&asking, &text_lists, vector_lists, |other| self.vectors.cosine(row, other));
             let record = self.rows.record[row as usize];
             for list in lists {
                 pairs.extend((1u8..).zip(list).map(|(rank, found)| self.candidate(record, rank, &found)));
@@ -232,7 +253,13 @@ impl Index {
     }
 
     /// One list a shard, by falling fused score.
-    fn join(&self, asking: &Asking, text: &Lists, vector: &Lists, cosine: impl Fn(u32) -> f32) -> Vec<Vec<Found>> {
+    fn join(
+        &self,
+        asking: &Asking,
+        text: &Lists,
+        vector: &Lists,
+        cosine: impl Fn(u32) -> f32,
+    ) -> Vec<Vec<Found>> {
         let own = self.rows.own_shard(asking.node);
         (0u8..self.rows.shards() as u8)
             .filter(|&shard| Some(shard) != own)
@@ -257,7 +284,10 @@ impl Index {
                 }
                 let range = &self.rows.ranges[usize::from(shard)];
                 let keyed = asking.exact.iter().filter(|row| range.contains(row));
-                for &row in keyed.filter(|&&row| Some(self.rows.node[row as usize]) != asking.node).take(self.options.exact) {
+                for &row in keyed
+                    .filter(|&&row| Some(self.rows.node[row as usize]) != asking.node)
+                    .take(self.options.exact)
+                {
                     meet(row, Channels::EXACT, 0, 0);
                 }
                 list.sort_unstable_by_key(|found| found.row);
@@ -319,17 +349,15 @@ fn cjk_percent(text: &str) -> u8 {
     (100 * cjk / (cjk + letters).max(1)) as u8
 }
 
-/// Shorter lists where there are many shards.
-fn spread(options: &Options, shards: usize) -> Options {
-    let others = shards.saturating_sub(1);
-    // ranks are kept in a byte
+/// Shorter lists where there are many shards or very many records.
+fn spread(options: &Options, shards: usize, records: usize) -> Options {
+    let others = shards.saturating_sub(1).max(1);
+    let longest = (PAIRS_AT_MOST / (records * others).max(1)).max(SHORTEST_LIST);
     let shorter = |length: usize| {
+        // ranks are kept in a byte
         let length = length.min(usize::from(u8::MAX) / 3);
-        if others <= OTHERS_AT_FULL_LENGTH {
-            length
-        } else {
-            (length * OTHERS_AT_FULL_LENGTH / others).max(SHORTEST_LIST.min(length))
-        }
+        let spread = length * OTHERS_AT_FULL_LENGTH / others.max(OTHERS_AT_FULL_LENGTH);
+        spread.min(longest).max(SHORTEST_LIST.min(length))
     };
     Options {
         text: shorter(options.text),
@@ -345,4 +373,27 @@ fn timed<T>(time: &mut Duration, work: impl FnOnce() -> T) -> T {
     let result = work();
     *time = start.elapsed();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_shorten_with_shards_and_records() {
+        let options = Options { text: 12, keep: 16, ..Options::default() };
+        for (shards, records, text, keep) in [
+            (2, 1_000, 12, 16),
+            (5, 1_000, 12, 16),
+            (9, 1_000, 6, 8),
+            (16, 1_000, 4, 4),
+            (2, 1_000_000, 12, 16),
+            (8, 1_000_000, 4, 4),
+            (1, 0, 12, 16),
+        ] {
+            let spread = spread(&options, shards, records);
+            assert_eq!((spread.text, spread.keep), (text, keep), "{shards} shards, {records} records");
+        }
+        assert_eq!(spread(&Options { text: 0, ..options }, 16, 1_000).text, 0);
+    }
 }

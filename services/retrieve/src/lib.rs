@@ -23,4 +23,4 @@ mod vector;
 pub use candidate::{Candidate, Channels, Hit};
 pub use error::RetrieveError;
 pub use index::{Index, Options, Probe, Timings};
-pub use vector::{centre, centre_on};
+pub use vector::Evening;

@@ -74,7 +74,8 @@ impl Rows {
 fn assign(nodes: &[u32]) -> Vec<(u32, u8)> {
     let mut sorted = nodes.to_vec();
     sorted.sort_unstable();
-    let mut sizes: Vec<(u32, usize)> = sorted.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect();
+    let mut sizes: Vec<(u32, usize)> =
+        sorted.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect();
     if sizes.len() <= MAX_SHARDS {
         return sizes.iter().zip(0u8..).map(|(&(node, _), shard)| (node, shard)).collect();
     }

@@ -194,8 +194,14 @@ pub(crate) enum Script {
 
 pub(crate) fn script(c: char) -> Script {
     match c {
-        '\u{3005}' | '\u{3007}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
-        | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => Script::Cjk,
+        '\u{3005}'
+        | '\u{3007}'
+        | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7af}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3ffff}' => Script::Cjk,
         c if c.is_alphabetic() => Script::Letters,
         _ => Script::Other,
     }
@@ -221,7 +227,18 @@ mod tests {
         let terms: Vec<&str> = joined.split(SEPARATOR).collect();
         let volume = format!("q{}:5.00e2", Dimension::Volume as u8);
         let expected = [
-            "b可乐", "c乐", "c可", "kYE660B", "n0.7500", "n12", &volume, "rcoca-cola", "tero", "tzer", "wzero", "x24",
+            "b可乐",
+            "c乐",
+            "c可",
+            "kYE660B",
+            "n0.7500",
+            "n12",
+            &volume,
+            "rcoca-cola",
+            "tero",
+            "tzer",
+            "wzero",
+            "x24",
         ];
         assert_eq!(terms, expected);
         assert_eq!(joined_terms(&ParsedName::default(), &mut Terms::default()), "");

@@ -122,7 +122,17 @@ impl TextIndex {
             next[row as usize] += 1;
         })?;
         let scale = sum.iter().map(|&sum| scale_of(sum)).collect();
-        Ok(TextIndex { field, postings, weight, document_frequency, postings_start, start, term, scale, budget })
+        Ok(TextIndex {
+            field,
+            postings,
+            weight,
+            document_frequency,
+            postings_start,
+            start,
+            term,
+            scale,
+            budget,
+        })
     }
 
     pub fn query_row(&self, row: u32) -> TextQuery<'_> {

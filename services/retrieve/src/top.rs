@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn keeps_the_best_whatever_the_order() {
-        let rows: Vec<Scored> = (0..500u32).map(|row| Scored { score: (row * 7919 % 50) as f32, row }).collect();
+        let rows: Vec<Scored> =
+            (0..500u32).map(|row| Scored { score: (row * 7919 % 50) as f32, row }).collect();
         let mut expected = rows.clone();
         expected.sort_unstable_by(Scored::order);
         expected.truncate(10);

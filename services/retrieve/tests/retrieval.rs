@@ -2,7 +2,7 @@
 
 use domain::{Gtin, ParsedName};
 use ndarray::Array2;
-use retrieve::{Candidate, Channels, Index, Options, Probe, RetrieveError, centre, centre_on};
+use retrieve::{Candidate, Channels, Index, Options, Probe, RetrieveError, Evening};
 use std::collections::{HashMap, HashSet};
 
 /// A repeatable stream of numbers (splitmix64), so that the tests need no seed and no crate.
@@ -28,7 +28,12 @@ impl Random {
 }
 
 fn name(text: &str) -> ParsedName {
-    ParsedName { canonical: text.to_owned(), folded: text.to_owned(), residual: text.to_owned(), ..ParsedName::default() }
+    ParsedName {
+        canonical: text.to_owned(),
+        folded: text.to_owned(),
+        residual: text.to_owned(),
+        ..ParsedName::default()
+    }
 }
 
 struct Records {
@@ -54,7 +59,8 @@ impl Records {
 /// Names of three words and vectors around `clusters` centres; every name occurs once.
 fn synthetic(count: usize, nodes: usize, clusters: usize, dim: usize) -> Records {
     let mut random = Random(7);
-    let centres: Vec<Vec<f32>> = (0..clusters).map(|_| (0..dim).map(|_| random.gaussian()).collect()).collect();
+    let centres: Vec<Vec<f32>> =
+        (0..clusters).map(|_| (0..dim).map(|_| random.gaussian()).collect()).collect();
     let mut vectors = Array2::zeros((count, dim));
     let mut parsed = Vec::new();
     let mut node_of = Vec::new();
@@ -66,10 +72,15 @@ fn synthetic(count: usize, nodes: usize, clusters: usize, dim: usize) -> Records
         let letters = |number: usize| -> String {
             number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
         };
-        parsed.push(name(&format!("kind{} sort{} item{}", letters(cluster), letters(random.below(50)), letters(row))));
+        parsed.push(name(&format!(
+            "kind{} sort{} item{}",
+            letters(cluster),
+            letters(random.below(50)),
+            letters(row)
+        )));
         node_of.push(random.below(nodes) as u32);
     }
-    centre(&mut vectors);
+    Evening::of(&vectors).apply(&mut vectors);
     Records { nodes: node_of, parsed, vectors }
 }
 
@@ -102,7 +113,8 @@ fn each_channel_proposes_and_says_so() {
     };
     let options = Options { vector: 1, ..Options::default() };
     let candidates = records.index(&options).candidates().unwrap();
-    for (left, right, channel) in [(0, 3, Channels::EXACT), (1, 4, Channels::TEXT), (2, 5, Channels::VECTOR)] {
+    for (left, right, channel) in [(0, 3, Channels::EXACT), (1, 4, Channels::TEXT), (2, 5, Channels::VECTOR)]
+    {
         let found = candidates.iter().find(|pair| (pair.left, pair.right) == (left, right));
         assert!(found.is_some_and(|pair| pair.channels.has(channel)), "{left}-{right}: {found:?}");
     }
@@ -120,7 +132,9 @@ fn never_the_own_node_and_lists_are_bounded() {
             let options = Options { exact_rows, ..Options::default() };
             let candidates = records.index(&options).candidates().unwrap();
             let pairs = pairs(&candidates);
-            assert!(pairs.iter().all(|&(a, b)| a < b && records.nodes[a as usize] != records.nodes[b as usize]));
+            assert!(
+                pairs.iter().all(|&(a, b)| a < b && records.nodes[a as usize] != records.nodes[b as usize])
+            );
             assert_eq!(pairs.iter().collect::<HashSet<_>>().len(), pairs.len(), "each pair once");
             assert!(candidates.iter().all(|pair| pair.fused_rank.iter().all(|&rank| rank <= 16)));
             assert_eq!(pairs.is_empty(), nodes == 1);
@@ -135,7 +149,11 @@ fn the_same_for_any_thread_count_and_order() {
     let expected = records.index(&options).candidates().unwrap();
     for threads in [1, 2, 7] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        assert_eq!(pool.install(|| records.index(&options).candidates().unwrap()), expected, "{threads} threads");
+        assert_eq!(
+            pool.install(|| records.index(&options).candidates().unwrap()),
+            expected,
+            "{threads} threads"
+        );
     }
 
     // No two of these names are equal, so even the caller's order does not matter.
@@ -149,7 +167,9 @@ fn the_same_for_any_thread_count_and_order() {
             (pair.left, pair.right) = (order[pair.left as usize] as u32, order[pair.right as usize] as u32);
             if pair.left > pair.right {
                 std::mem::swap(&mut pair.left, &mut pair.right);
-                [&mut pair.text_rank, &mut pair.vector_rank, &mut pair.fused_rank].map(|rank| rank.reverse());
+                for rank in [&mut pair.text_rank, &mut pair.vector_rank, &mut pair.fused_rank] {
+                    rank.reverse();
+                }
             }
             pair
         })
@@ -207,10 +227,11 @@ fn one_name_is_searched_as_all_are() {
 #[test]
 fn an_unknown_name_is_answered_too() {
     let mut records = synthetic(50, 2, 3, 8);
-    let mean = centre(&mut records.vectors);
+    let evening = Evening::of(&records.vectors);
+    evening.apply(&mut records.vectors);
     let index = records.index(&Options::default());
     let mut vector = Array2::ones((1, 8));
-    centre_on(&mut vector, mean.view());
+    evening.apply(&mut vector);
     let parsed = name("itema nobody knows 可乐");
     let hits = index.search(&Probe { node: None, parsed: &parsed, vector: vector.row(0) }).unwrap();
     assert!(hits.iter().any(|hit| hit.record == 0 && hit.channels.has(Channels::TEXT)), "{hits:?}");

@@ -1,7 +1,7 @@
 //! The command line: what can be asked, in both languages. Built with clap's builder, not its derive, so that help and
 //! usage errors come in the user's language; the texts stand beside the options they are about.
 
-use crate::lang::{self, Language, pick};
+use crate::lang::{Language, pick};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -68,18 +68,14 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
             records: sub.get_many::<PathBuf>("records").into_iter().flatten().cloned().collect(),
             linking: linking(sub, language)?,
         },
-        "match" => {
-            Task::Match { left: path("left"), right: path("right"), linking: linking(sub, language)? }
-        }
+        "match" => Task::Match { left: path("left"), right: path("right"), linking: linking(sub, language)? },
         "score" => Task::Score {
             pairs: path("pairs"),
             out: path("out"),
             map: map(sub),
             zones: zones(sub, language)?,
         },
-        "explain" => {
-            Task::Explain { left: text("left"), right: text("right"), zones: zones(sub, language)? }
-        }
+        "explain" => Task::Explain { left: text("left"), right: text("right"), zones: zones(sub, language)? },
         _ => Task::Demo { out: path("out") },
     };
     Ok(Call {
@@ -161,8 +157,8 @@ fn command(language: Language) -> Command {
                 ))
                 .after_help(say(RECORDS_EN, RECORDS_ZH))
                 .arg(file("records", language).num_args(1..).help(say(
-                    "Tables with node, sku, name: .csv .tsv .txt .jsonl .xlsx .xls (a file without a node column is one node)",
-                    "含节点、编码、名称的表：.csv .tsv .txt .jsonl .xlsx .xls（没有节点列的文件，整个文件算一个节点）",
+                    "Tables with node, sku, name: .csv .tsv .txt .jsonl .xlsx .xls (of several files, one without a node column is a node)",
+                    "含节点、编码、名称的表：.csv .tsv .txt .jsonl .xlsx .xls（给出多个文件时，没有节点列的文件整个算一个节点）",
                 )))
                 .args(linking_options(language)),
         )
@@ -213,8 +209,8 @@ fn command(language: Language) -> Command {
                     "tongpin explain <LEFT_NAME> <RIGHT_NAME> [OPTIONS]",
                     "tongpin explain <名称一> <名称二> [选项]",
                 ))
-                .arg(word("left", language).help(say("One name", "第一个名称")))
-                .arg(word("right", language).help(say("The other", "第二个名称")))
+                .arg(word("left", say("LEFT_NAME", "名称一"), language).help(say("One name", "第一个名称")))
+                .arg(word("right", say("RIGHT_NAME", "名称二"), language).help(say("The other", "第二个名称")))
                 .args(zone_options(language)),
         )
         .subcommand(
@@ -248,52 +244,55 @@ fn localised(root: Command, language: Language) -> Command {
         "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}",
     );
     let names: Vec<String> = root.get_subcommands().map(|s| s.get_name().to_owned()).collect();
-    let root = root.help_template(template).disable_help_flag(true);
-    names.into_iter().fold(root, |root, name| {
-        root.mut_subcommand(name, |s| s.help_template(template).disable_help_flag(true))
-    })
+    let plain = |c: Command| c.help_template(template).disable_help_flag(true).mut_args(without_remarks);
+    names.into_iter().fold(plain(root), |root, name| root.mut_subcommand(name, plain))
 }
 
 fn option(id: &'static str, language: Language) -> Arg {
-    Arg::new(id)
-        .long(id)
-        .help_heading(pick(language, "Options", "选项"))
-        .hide_default_value(true)
-        .hide_possible_values(true)
-        .hide_env(true)
+    Arg::new(id).long(id).help_heading(pick(language, "Options", "选项"))
 }
 
-fn positional(id: &'static str, language: Language) -> Arg {
-    let name = match id {
-        "records" => pick(language, "RECORDS", "记录文件"),
-        "left" => pick(language, "LEFT", "左"),
-        "right" => pick(language, "RIGHT", "右"),
-        _ => pick(language, "PAIRS", "名称对文件"),
-    };
+/// Clap would add English remarks on defaults, environment and possible values; the help texts say what matters.
+fn without_remarks(arg: Arg) -> Arg {
+    if !arg.get_action().takes_values() {
+        return arg;
+    }
+    arg.hide_default_value(true).hide_possible_values(true).hide_env(true)
+}
+
+fn positional(id: &'static str, name: &'static str, language: Language) -> Arg {
     Arg::new(id).required(true).value_name(name).help_heading(pick(language, "Arguments", "参数"))
 }
 
 fn file(id: &'static str, language: Language) -> Arg {
-    positional(id, language).value_parser(value_parser!(PathBuf))
+    let name = match id {
+        "records" => pick(language, "RECORDS", "记录文件"),
+        "left" => pick(language, "LEFT", "左表"),
+        "right" => pick(language, "RIGHT", "右表"),
+        _ => pick(language, "PAIRS", "名称对文件"),
+    };
+    positional(id, name, language).value_parser(value_parser!(PathBuf))
 }
 
-fn word(id: &'static str, language: Language) -> Arg {
-    positional(id, language).value_parser(value_parser!(String))
+fn word(id: &'static str, name: &'static str, language: Language) -> Arg {
+    positional(id, name, language).value_parser(value_parser!(String))
 }
 
 fn lang_option(language: Language) -> Arg {
     let both = "zh | en";
-    option("lang", language)
-        .value_name(both)
-        .value_parser(["zh", "en"])
-        .help(pick(language, "Language of messages (default: from LANG)", "消息的语言（默认取自 LANG）"))
+    option("lang", language).value_name(both).value_parser(["zh", "en"]).help(pick(
+        language,
+        "Language of messages (default: from LANG)",
+        "消息的语言（默认取自 LANG）",
+    ))
 }
 
 fn help_option(language: Language) -> Arg {
-    option("help", language)
-        .short('h')
-        .action(ArgAction::Help)
-        .help(pick(language, "Print this help", "显示帮助"))
+    option("help", language).short('h').action(ArgAction::Help).help(pick(
+        language,
+        "Print this help",
+        "显示帮助",
+    ))
 }
 
 fn common(language: Language) -> Vec<Arg> {
@@ -307,10 +306,12 @@ fn common(language: Language) -> Vec<Arg> {
                 "The models folder (default: TONGPIN_MODELS, else 'models' here or above)",
                 "模型文件夹（默认 TONGPIN_MODELS，否则为当前或上级目录中的 models）",
             )),
-        option("model", language)
-            .value_name(say("NAME", "名称"))
-            .value_parser(value_parser!(String))
-            .help(say("Which scorer of the models folder (default)", "用模型文件夹中的哪个评分模型（默认 default）")),
+        option("model", language).value_name(say("NAME", "名称")).value_parser(value_parser!(String)).help(
+            say(
+                "Which scorer of the models folder (default)",
+                "用模型文件夹中的哪个评分模型（默认 default）",
+            ),
+        ),
         option("threads", language).value_name("N").value_parser(thread_number(language)).help(say(
             "How many threads (default: all cores); results do not depend on it",
             "线程数（默认用全部核心）；不影响结果",
@@ -381,8 +382,14 @@ fn zone_options(language: Language) -> [Arg; 2] {
     let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
     let one = |id, help| option(id, language).value_name("0..1").value_parser(share(language)).help(help);
     [
-        one("auto", say("Link by machine from this confidence on (0.85)", "从此置信度起自动关联（默认 0.85）")),
-        one("review", say("Ask a person from this confidence on (0.15)", "从此置信度起请人确认（默认 0.15）")),
+        one(
+            "auto",
+            say("Link by machine from this confidence on (0.85)", "从此置信度起自动关联（默认 0.85）"),
+        ),
+        one(
+            "review",
+            say("Ask a person from this confidence on (0.15)", "从此置信度起请人确认（默认 0.15）"),
+        ),
     ]
 }
 
@@ -401,19 +408,31 @@ fn thread_number(language: Language) -> impl Fn(&str) -> Result<usize, String> +
 }
 
 const EXIT_CODES_EN: &str = "\
-Exit codes: 0 done · 1 error · 2 wrong usage · 3 done, but some rows were rejected (rejected.csv) · 130 stopped by Ctrl-C
+Exit codes:
+  0    done
+  1    error
+  2    wrong usage
+  3    done, but some rows were rejected (see rejected.csv)
+  130  stopped by Ctrl-C
+
 Begin with: tongpin demo";
 const EXIT_CODES_ZH: &str = "\
-退出码：0 完成 · 1 出错 · 2 用法不对 · 3 完成，但有些行未被采用（见 rejected.csv）· 130 被 Ctrl-C 中止
+退出码：
+  0    完成
+  1    出错
+  2    用法不对
+  3    完成，但有些行未被采用（见 rejected.csv）
+  130  被 Ctrl-C 中止
+
 先试试：tongpin demo";
 const RECORDS_EN: &str = "\
-Columns: node, sku, name; optionally brand, spec, unit, category, gtin, description, price. Usual headers in Chinese
-and English are recognised (门店, 货号, 品名, id, title ...). Text may be UTF-8, GB18030 or UTF-16.
-Exit codes: 0 done · 1 error · 2 wrong usage · 3 done, but some rows were rejected (rejected.csv) · 130 stopped by Ctrl-C";
+Columns: node, sku, name; optionally brand, spec, unit, category, gtin, description, price.
+Usual headers in Chinese and English are recognised (门店, 货号, 品名, id, title ...).
+Text may be UTF-8, GB18030 or UTF-16. Rows that cannot be used go to rejected.csv (exit code 3).";
 const RECORDS_ZH: &str = "\
-列：节点、编码、名称；可另有品牌、规格、单位、类别、条码、描述、价格。常见的中英文列名都认得（门店、货号、品名、id、title……）。
-文本可以是 UTF-8、GB18030 或 UTF-16 编码。
-退出码：0 完成 · 1 出错 · 2 用法不对 · 3 完成，但有些行未被采用（见 rejected.csv）· 130 被 Ctrl-C 中止";
+列：节点、编码、名称；可另有品牌、规格、单位、类别、条码、描述、价格。
+常见的中英文列名都认得（门店、货号、品名、id、title……）。
+文本可以是 UTF-8、GB18030 或 UTF-16 编码。不能用的行写入 rejected.csv（退出码 3）。";
 
 /// What clap has to say instead of a call: help, the version, or what is wrong.
 pub struct Answer(clap::Error);
@@ -443,11 +462,12 @@ impl Answer {
         let (arg, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
         let source = std::error::Error::source(&self.0).map(|e| e.to_string()).unwrap_or_default();
         let what = match self.0.kind() {
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-                return self.0.render().to_string();
-            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return self.0.render().to_string(),
+            ErrorKind::MissingSubcommand => "缺少命令：link、match、score、explain 或 demo".to_owned(),
             ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
-            ErrorKind::InvalidSubcommand => format!("没有这个命令：{}", context(ContextKind::InvalidSubcommand)),
+            ErrorKind::InvalidSubcommand => {
+                format!("没有这个命令：{}", context(ContextKind::InvalidSubcommand))
+            }
             ErrorKind::MissingRequiredArgument => format!("缺少参数：{arg}"),
             ErrorKind::ArgumentConflict => format!("参数 {arg} 重复或互相冲突"),
             ErrorKind::InvalidValue if value.is_empty() => format!("参数 {arg} 需要一个值"),
@@ -491,7 +511,6 @@ mod tests {
                 assert!(!help.contains(heading), "{name}: {heading} in\n{help}");
             }
         }
-        let _ = lang::of_environment();
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Failure {
     NothingUsable(usize, Box<Option<Rejected>>),
     #[error("--many-per-node {name}: no such node")]
     NoSuchNode { name: String, nodes: Vec<String> },
+    #[error("{0} is empty")]
+    EmptyName(&'static str),
     #[error("{0}: the answer is a .csv or .tsv table")]
     OutName(PathBuf),
     #[error("{0}: the output would overwrite the input")]
@@ -58,6 +60,9 @@ impl Failure {
                     "--many-per-node {name}：没有这个节点；现有节点：{zh}{more}"
                 )
             }
+            Failure::EmptyName(which) => {
+                say!(language, "{which} is empty; give two names", "{which} 为空；请给出两个名称")
+            }
             Failure::OutName(path) => {
                 let path = path.display();
                 say!(
@@ -91,7 +96,9 @@ pub fn table(error: &TableError, language: Language) -> String {
         TableError::NoRows { file } => format!("{file}：只有列名，没有数据行"),
         TableError::Binary { file, kind } => {
             let (what, advice) = match kind {
-                BinaryKind::Zip => ("zip 压缩包", "如果是工作簿，请把扩展名改为 .xlsx；如果是压缩包，请先解压"),
+                BinaryKind::Zip => {
+                    ("zip 压缩包", "如果是工作簿，请把扩展名改为 .xlsx；如果是压缩包，请先解压")
+                }
                 BinaryKind::OldOffice => ("旧版 Office 文件", "如果是工作簿，请把扩展名改为 .xls"),
                 BinaryKind::Gzip => ("gzip 压缩数据", "请先解压"),
                 BinaryKind::Pdf => ("PDF", "请把数据导出为 CSV 或 XLSX"),
@@ -175,9 +182,11 @@ fn engine_error(error: &EngineError, language: Language) -> String {
         return error.to_string();
     }
     match error {
-        EngineError::NoModels => "找不到模型文件夹：已看过 TONGPIN_MODELS、当前及上级目录的 models、程序所在目录的上级；\
+        EngineError::NoModels => {
+            "找不到模型文件夹：已看过 TONGPIN_MODELS、当前及上级目录的 models、程序所在目录的上级；\
                                   请用 --models 指明（即本项目的 models 文件夹）"
-            .to_owned(),
+                .to_owned()
+        }
         EngineError::Read { path, source } => format!("无法读取 {}：{source}", path.display()),
         EngineError::NoScorer { name, folder, known } => {
             format!("{} 中没有名为 {name} 的评分模型；现有：{known}", folder.display())
@@ -187,10 +196,11 @@ fn engine_error(error: &EngineError, language: Language) -> String {
         }
         EngineError::Duplicate(key) => format!("记录 {key} 出现了两次：同一节点内编码不能重复，请删掉或改名"),
         EngineError::TooMany(count) => format!("一次运行最多 1600 万条记录，现有 {count} 条"),
-        EngineError::Threads { threads, reason } => format!("无法启动 {threads} 个线程：{reason}"),
         EngineError::Model(detail) => format!("评分模型无法使用：{detail}"),
         EngineError::Retrieve(detail) => format!("查找候选时出错：{detail}"),
-        EngineError::Embed(EmbedError::Runtime(runtime)) => runtime_in_chinese(runtime),
+        EngineError::Runtime(runtime) | EngineError::Embed(EmbedError::Runtime(runtime)) => {
+            runtime_in_chinese(runtime)
+        }
         EngineError::Embed(detail) => format!("语义编码器无法使用：{detail}"),
     }
 }
@@ -201,9 +211,14 @@ fn runtime_in_chinese(error: &RuntimeError) -> String {
         RuntimeError::Unusable { reasons, models_dir } => {
             (format!("找到了 ONNX Runtime，但无法加载（{reasons}）"), models_dir)
         }
-        RuntimeError::Fetch { reason, models_dir } => (format!("无法下载 ONNX Runtime（{reason}）"), models_dir),
+        RuntimeError::Fetch { reason, models_dir } => {
+            (format!("无法下载 ONNX Runtime（{reason}）"), models_dir)
+        }
         RuntimeError::Named { path, reason } => {
-            return format!("ORT_DYLIB_PATH 指向 {}，但那里没有 ONNX Runtime：{reason}；请改正或去掉", path.display());
+            return format!(
+                "ORT_DYLIB_PATH 指向 {}，但那里没有 ONNX Runtime：{reason}；请改正或去掉",
+                path.display()
+            );
         }
         RuntimeError::Write { path, source } => {
             return format!(
@@ -229,6 +244,9 @@ pub fn warn_of_rejected(rows: &[Rejected], where_all: &str, language: Language) 
     }
     if rows.len() > SHOWN {
         let more = rows.len() - SHOWN;
-        eprintln!("{}", say!(language, "… and {more} more, all in {where_all}", "……另有 {more} 行，全部列在 {where_all}"));
+        eprintln!(
+            "{}",
+            say!(language, "… and {more} more, all in {where_all}", "……另有 {more} 行，全部列在 {where_all}")
+        );
     }
 }

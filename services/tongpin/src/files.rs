@@ -12,7 +12,11 @@ use tables::{Records, Rejected};
 
 type Table = Writer<BufWriter<File>>;
 
-fn table(path: &Path, delimiter: u8, write: impl FnOnce(&mut Table) -> csv::Result<()>) -> Result<(), Failure> {
+fn table(
+    path: &Path,
+    delimiter: u8,
+    write: impl FnOnce(&mut Table) -> csv::Result<()>,
+) -> Result<(), Failure> {
     let failed = |source: std::io::Error| Failure::Write { path: path.to_owned(), source };
     let file = File::create(path).map_err(failed)?;
     let mut table = WriterBuilder::new()
@@ -110,7 +114,13 @@ pub fn rejected(path: &Path, rows: &[Rejected]) -> Result<(), Failure> {
 }
 
 /// The pair file's own columns, then ours.
-pub fn scores(path: &Path, delimiter: u8, header: &[String], rows: &[StringRecord], scores: &[PairScore]) -> Result<(), Failure> {
+pub fn scores(
+    path: &Path,
+    delimiter: u8,
+    header: &[String],
+    rows: &[StringRecord],
+    scores: &[PairScore],
+) -> Result<(), Failure> {
     table(path, delimiter, |out| {
         let ours = ["confidence", "zone", "reason"];
         out.write_record(header.iter().map(String::as_str).chain(ours))?;

@@ -19,7 +19,9 @@ pub const MARK: &str = "{\n  \"tool\": \"tongpin\"";
 pub enum FolderError {
     #[error("{path} is a file; --out needs a folder")]
     IsFile { path: PathBuf },
-    #[error("{path} holds files that are not ours (such as {found}); give an empty folder, or --force to write beside them")]
+    #[error(
+        "{path} holds files that are not ours (such as {found}); give an empty folder, or --force to write beside them"
+    )]
     NotOurs { path: PathBuf, found: String },
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: io::Error },
@@ -73,7 +75,8 @@ impl ResultFolder {
         };
         fs::create_dir_all(&parent).map_err(|e| FolderError::write(&parent, e))?;
         let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let beside = |place: &Path| tempfile::Builder::new().prefix(&format!(".{name}.partial-")).tempdir_in(place);
+        let beside =
+            |place: &Path| tempfile::Builder::new().prefix(&format!(".{name}.partial-")).tempdir_in(place);
         // Where the folder is writable and its parent is not (a mounted volume), inside it.
         let staging = beside(&parent)
             .or_else(|e| if target.is_dir() { beside(&target) } else { Err(e) })
@@ -96,8 +99,8 @@ impl ResultFolder {
 
     fn move_into_place(self) -> io::Result<()> {
         let inside = self.staging.path().starts_with(&self.target);
-        let only_ours = entries(&self.target)
-            .is_ok_and(|names| names.iter().all(|n| OUR_FILES.contains(&n.as_str())));
+        let only_ours =
+            entries(&self.target).is_ok_and(|names| names.iter().all(|n| OUR_FILES.contains(&n.as_str())));
         if !inside && (only_ours || !self.target.exists()) && self.swap().is_ok() {
             // The staging folder has become the target; nothing is left to remove.
             let _ = self.staging.keep();

@@ -190,6 +190,13 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("origin", "origin", "产地"),
 ];
 
+/// Whether a kind is an amount of something.
+pub fn is_dimension(kind: &str) -> bool {
+    let at = |key: &str| KINDS.iter().position(|(k, _, _)| *k == key);
+    let (first, last) = (at("mass"), at("size"));
+    at(kind).is_some_and(|i| Some(i) >= first && Some(i) <= last)
+}
+
 /// A kind in words. One that we have no word for is shown as the lexicon calls it.
 pub fn kind_name(kind: &str, language: Language) -> String {
     match KINDS.iter().find(|(key, _, _)| *key == kind) {
@@ -229,6 +236,9 @@ pub struct Statement<'r> {
     pub right: &'r str,
 }
 
+/// The reason of a pair whose names state nothing that could be compared.
+pub const TEXT_ONLY: &str = "text only";
+
 /// A reason line's parts. What has no known form is shown as it is, under the kind "".
 pub fn statements(reason: &str) -> Vec<Statement<'_>> {
     reason.split("; ").filter(|part| !part.is_empty()).map(statement).collect()
@@ -239,12 +249,10 @@ fn statement(part: &str) -> Statement<'_> {
         return Statement { kind, verdict: Verdict::Veto, left: "", right: "" };
     }
     let is_kind = |kind: &str| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let Some((kind, said)) = part.split_once(' ').filter(|(kind, _)| is_kind(kind)) else {
+    let stated = part.split_once(' ').filter(|(kind, _)| is_kind(kind) && part != TEXT_ONLY);
+    let Some((kind, said)) = stated else {
         return Statement { kind: "", verdict: Verdict::OneSided, left: part, right: "" };
     };
-    if KINDS.iter().all(|(key, _, _)| *key != kind) && said.is_empty() {
-        return Statement { kind: "", verdict: Verdict::OneSided, left: part, right: "" };
-    }
     for (sign, verdict) in [('≠', Verdict::Differs), ('~', Verdict::Partly), ('=', Verdict::Agrees)] {
         if let Some((left, right)) = said.split_once(sign).filter(|(l, r)| !l.is_empty() && !r.is_empty()) {
             return Statement { kind, verdict, left, right };
@@ -269,10 +277,10 @@ pub fn in_words(statement: &Statement<'_>, language: Language) -> String {
         Verdict::Partly => format!("{name} {left} ~ {right}"),
         Verdict::Agrees if right.is_empty() => format!("{name} {left} ✓"),
         Verdict::Agrees => format!("{name} {left} = {right}"),
-        Verdict::OneSided if kind.is_empty() => match *left {
-            "text only" => pick(language, "by the wording alone", "仅凭名称文字").to_owned(),
-            other => other.to_owned(),
-        },
+        Verdict::OneSided if *left == TEXT_ONLY => {
+            pick(language, "by the wording alone", "仅凭名称文字").to_owned()
+        }
+        Verdict::OneSided if kind.is_empty() => (*left).to_owned(),
         Verdict::OneSided => match language {
             Language::En => format!("{name} {left} on one side only"),
             Language::Zh => format!("仅一方写明{name} {left}"),
@@ -293,8 +301,16 @@ mod tests {
     #[test]
     fn reasons_are_read_back() {
         for (reason, en, zh) in [
-            ("veto:volume; volume 1L≠1.5L", "volume contradicts; volume 1L ≠ 1.5L", "容量矛盾；容量 1L ≠ 1.5L"),
-            ("brand 可口可乐; pack 24?", "brand 可口可乐 ✓; pack 24 on one side only", "品牌 可口可乐 ✓；仅一方写明包装数 24"),
+            (
+                "veto:volume; volume 1L≠1.5L",
+                "volume contradicts; volume 1L ≠ 1.5L",
+                "容量矛盾；容量 1L ≠ 1.5L",
+            ),
+            (
+                "brand 可口可乐; pack 24?",
+                "brand 可口可乐 ✓; pack 24 on one side only",
+                "品牌 可口可乐 ✓；仅一方写明包装数 24",
+            ),
             ("volume 500ml=0.5l", "volume 500ml = 0.5l", "容量 500ml = 0.5l"),
             ("text only", "by the wording alone", "仅凭名称文字"),
             ("mass 3~6kg", "weight 3 ~ 6kg", "重量 3 ~ 6kg"),

@@ -6,7 +6,7 @@
 //!                  └─ progress, stop (Ctrl-C), lang (Chinese and English side by side)
 //! ```
 //!
-//! Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some rows were rejected, 130 stopped by Ctrl-C.
+//! Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some rows were rejected, 130 stopped (Ctrl-C, SIGTERM, SIGHUP).
 
 mod args;
 mod commands;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Ok(Finish::SomeRowsRejected) => ExitCode::from(3),
         Err(failure) => {
             stop::wait_if_stopping();
-            eprintln!("{} {}", lang::say!(language, "error:", "错误："), failure.tell(language));
+            eprintln!("{}{}", lang::pick(language, "error: ", "错误："), failure.tell(language));
             ExitCode::FAILURE
         }
     }

@@ -57,7 +57,8 @@ impl Display {
         let Some(stage) = current.take() else { return };
         let seconds = stage.began.elapsed().as_secs_f64();
         let name = stage_name(stage.name, self.language);
-        let amount = if stage.total > 0 { format!("  {}", thousands(stage.total as usize)) } else { String::new() };
+        let amount =
+            if stage.total > 0 { format!("  {}", thousands(stage.total as usize)) } else { String::new() };
         let line = say!(self.language, "{name}{amount}  {seconds:.1} s", "{name}{amount}  {seconds:.1} 秒");
         match (self.mode, stage.bar) {
             (Mode::Bars, Some(bar)) => {
@@ -75,8 +76,12 @@ impl Display {
             ProgressDrawTarget::stderr_with_hz(8),
         );
         let template = match (total > 0, self.language) {
-            (true, Language::En) => "  {msg} {bar:28} {percent:>3}%  {human_pos}/{human_len}  {per_sec}  {eta} left",
-            (true, Language::Zh) => "  {msg} {bar:28} {percent:>3}%  {human_pos}/{human_len}  {per_sec}  剩余 {eta}",
+            (true, Language::En) => {
+                "  {msg} {bar:28} {percent:>3}%  {human_pos}/{human_len}  {per_sec}  {eta} left"
+            }
+            (true, Language::Zh) => {
+                "  {msg} {bar:28} {percent:>3}%  {human_pos}/{human_len}  {per_sec}  剩余 {eta}"
+            }
             (false, _) => "  {msg} {spinner}  {elapsed}",
         };
         let style = ProgressStyle::with_template(template)

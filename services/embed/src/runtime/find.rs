@@ -69,7 +69,8 @@ fn find_in(
 /// The library in a folder: `libonnxruntime.so`, `libonnxruntime.so.1.31.1`, `libonnxruntime.1.31.1.dylib`,
 /// `onnxruntime.dll`; not its neighbours such as `libonnxruntime_providers_shared.so`.
 pub(super) fn library_in(folder: &Path) -> Option<PathBuf> {
-    let mut names: Vec<OsString> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name()).collect();
+    let mut names: Vec<OsString> =
+        std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name()).collect();
     names.sort();
     let name = names.into_iter().rev().find(|name| is_library(name))?;
     let path = folder.join(name);
@@ -154,18 +155,46 @@ mod tests {
 
         let (with_python, without_python) = (Some(capi.clone()), None);
         for (case, variable, models_dir, python, expected) in [
-            ("a named file", Some(named.join(LIBRARY)), &full, &with_python, vec![(named.clone(), Origin::Named)]),
-            ("a named folder", Some(named.clone()), &full, &with_python, vec![(named.clone(), Origin::Named)]),
-            ("an empty variable", Some(PathBuf::new()), &full, &with_python, vec![(full.join("runtime/lib"), Origin::Fetched)]),
+            (
+                "a named file",
+                Some(named.join(LIBRARY)),
+                &full,
+                &with_python,
+                vec![(named.clone(), Origin::Named)],
+            ),
+            (
+                "a named folder",
+                Some(named.clone()),
+                &full,
+                &with_python,
+                vec![(named.clone(), Origin::Named)],
+            ),
+            (
+                "an empty variable",
+                Some(PathBuf::new()),
+                &full,
+                &with_python,
+                vec![(full.join("runtime/lib"), Origin::Fetched)],
+            ),
             ("fetched earlier", None, &full, &with_python, vec![(full.join("runtime/lib"), Origin::Fetched)]),
             ("only Python", None, &empty, &with_python, vec![(capi.clone(), Origin::PythonPackage)]),
-            ("a decoy, then Python", None, &decoys, &with_python, vec![(capi.clone(), Origin::PythonPackage)]),
+            (
+                "a decoy, then Python",
+                None,
+                &decoys,
+                &with_python,
+                vec![(capi.clone(), Origin::PythonPackage)],
+            ),
             ("nothing", None, &empty, &without_python, vec![]),
         ] {
-            let found = find_in(variable.map(PathBuf::into_os_string), models_dir, || python.clone()).unwrap();
+            let found =
+                find_in(variable.map(PathBuf::into_os_string), models_dir, || python.clone()).unwrap();
             let expected: Vec<_> = expected
                 .into_iter()
-                .map(|(folder, origin)| RuntimeLibrary { path: folder.join(LIBRARY).canonicalize().unwrap(), origin })
+                .map(|(folder, origin)| RuntimeLibrary {
+                    path: folder.join(LIBRARY).canonicalize().unwrap(),
+                    origin,
+                })
                 .collect();
             assert_eq!(found, expected, "{case}");
         }
@@ -174,15 +203,22 @@ mod tests {
     #[test]
     fn a_wrong_variable_is_named() {
         let root = tempfile::tempdir().unwrap();
-        let error = find_in(Some("/no/such/library.so".into()), root.path(), || None).unwrap_err().to_string();
+        let error =
+            find_in(Some("/no/such/library.so".into()), root.path(), || None).unwrap_err().to_string();
         assert!(error.contains("ORT_DYLIB_PATH is /no/such/library.so"), "{error}");
     }
 
     #[test]
     fn versions() {
-        for (version, expected) in
-            [("1.24.0", true), ("1.31.1", true), ("2.0.0", true), ("1.9.1", false), ("1.23.2", false), ("dev", false), ("", false)]
-        {
+        for (version, expected) in [
+            ("1.24.0", true),
+            ("1.31.1", true),
+            ("2.0.0", true),
+            ("1.9.1", false),
+            ("1.23.2", false),
+            ("dev", false),
+            ("", false),
+        ] {
             assert_eq!(is_new_enough(version), expected, "{version}");
         }
     }

@@ -29,11 +29,10 @@ pub fn install(models_dir: &Path, mut progress: impl FnMut(&str)) -> Result<Path
     // Beside the target, so that the last step is a rename; a name of its own for each process.
     let work = runtime.join("wheel").join(std::process::id().to_string());
     std::fs::create_dir_all(&work).map_err(write_error(&work))?;
-    let result = fetch_and_unpack(&runtime, &work, &lib, &mut progress)
-        .map_err(|error| match error {
-            Failure::Fetch(reason) => RuntimeError::Fetch { reason, models_dir: models_dir.to_owned() },
-            Failure::Runtime(error) => error,
-        });
+    let result = fetch_and_unpack(&runtime, &work, &lib, &mut progress).map_err(|error| match error {
+        Failure::Fetch(reason) => RuntimeError::Fetch { reason, models_dir: models_dir.to_owned() },
+        Failure::Runtime(error) => error,
+    });
     // What is left over is only disk space; the outcome does not hang on it.
     let _ = std::fs::remove_dir_all(&work);
     let _ = std::fs::remove_dir(runtime.join("wheel"));
@@ -60,7 +59,9 @@ fn fetch_and_unpack(
     progress: &mut impl FnMut(&str),
 ) -> Result<PathBuf, Failure> {
     let requirements = requirements_file(runtime, work)?;
-    progress(&format!("ONNX Runtime is not here yet: fetching onnxruntime {PINNED} with pip (about 24 MB, once)"));
+    progress(&format!(
+        "ONNX Runtime is not here yet: fetching onnxruntime {PINNED} with pip (about 24 MB, once)"
+    ));
     run(
         Command::new(PYTHON)
             .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"])
@@ -79,7 +80,10 @@ fn fetch_and_unpack(
 
     progress("its sha256 is as pinned; unpacking the library");
     let unpacked = work.join("unpacked");
-    run(Command::new(PYTHON).args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked), "unpacking the wheel")?;
+    run(
+        Command::new(PYTHON).args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked),
+        "unpacking the wheel",
+    )?;
     let package = unpacked.join("onnxruntime");
     let library = library_in(&package.join("capi"))
         .ok_or_else(|| Failure::Fetch(format!("{} holds no ONNX Runtime library", wheel.display())))?;

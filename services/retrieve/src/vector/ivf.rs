@@ -30,9 +30,11 @@ impl VectorIndex {
         let (rows, dim) = (record.len(), vectors.ncols());
         let mut codes = vec![0i8; rows * dim];
         let mut scales = vec![0f32; rows];
-        codes.par_chunks_mut(dim.max(1)).zip(&mut scales).zip(record).for_each(|((codes, scale), &record)| {
-            *scale = quantise(vectors.row(record as usize), codes);
-        });
+        codes.par_chunks_mut(dim.max(1)).zip(&mut scales).zip(record).for_each(
+            |((codes, scale), &record)| {
+                *scale = quantise(vectors.row(record as usize), codes);
+            },
+        );
         let mut index = VectorIndex {
             dim,
             codes,
@@ -101,8 +103,9 @@ impl VectorIndex {
         &self.nearest[row as usize * self.probes..][..self.probes]
     }
 
-    pub fn nearest_of_vector(&self, vector: ArrayView1<f32>) -> Vec<u16> {
-        nearest_of(vector.insert_axis(ndarray::Axis(0)), &self.centroids, self.probes)
+    /// The same for a vector that is not a row of the index.
+    pub fn nearest_of_vector(&self, vector: ArrayView2<f32>) -> Vec<u16> {
+        nearest_of(vector, &self.centroids, self.probes)
     }
 
     /// Rows as floats.
@@ -130,19 +133,31 @@ impl VectorIndex {
         dot(self.codes_of(a), self.codes_of(b)) as f32 * (self.scales[a as usize] * self.scales[b as usize])
     }
 
-    /// The cosine with a vector that went through [`Self::quantised`].
-    pub fn cosine_with(&self, query: &(Vec<i8>, f32), row: u32) -> f32 {
-        dot(&query.0, self.codes_of(row)) as f32 * (query.1 * self.scales[row as usize])
-    }
-
-    pub fn quantised(&self, vector: ArrayView1<f32>) -> (Vec<i8>, f32) {
-        let mut codes = vec![0; self.dim];
-        let scale = quantise(vector, &mut codes);
-        (codes, scale)
+    pub fn cosine_with(&self, query: &Quantised, row: u32) -> f32 {
+        dot(&query.codes, self.codes_of(row)) as f32 * (query.scale * self.scales[row as usize])
     }
 
     fn codes_of(&self, row: u32) -> &[i8] {
         &self.codes[row as usize * self.dim..][..self.dim]
+    }
+}
+
+/// A vector of eight bits a number, as those of the index are.
+pub(crate) struct Quantised {
+    codes: Vec<i8>,
+    scale: f32,
+}
+
+impl Quantised {
+    pub fn new(vector: ArrayView1<f32>) -> Quantised {
+        let mut codes = vec![0; vector.len()];
+        let scale = quantise(vector, &mut codes);
+        Quantised { codes, scale }
+    }
+
+    /// As floats, in one row.
+    pub fn restored(&self) -> Array2<f32> {
+        Array2::from_shape_fn((1, self.codes.len()), |(_, at)| f32::from(self.codes[at]) * self.scale)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Asking many rows at once.
 
-use super::ivf::{TILE, VectorIndex, multiply};
+use super::ivf::{Quantised, TILE, VectorIndex, multiply};
 use crate::rows::Rows;
 use crate::top::{Scored, Top};
-use ndarray::{Array2, ArrayView1, Axis, s};
+use ndarray::{Array2, s};
 use std::ops::Range;
 
 /// Queries of one block.
@@ -45,14 +45,11 @@ impl VectorIndex {
     }
 
     /// The `k` best rows of every shard for one vector; rows of `node` are left out.
-    pub fn search(&self, rows: &Rows, vector: ArrayView1<f32>, node: Option<u32>, k: usize) -> Lists {
-        let nearest = self.nearest_of_vector(vector);
-        let block = Block {
-            vectors: vector.insert_axis(Axis(0)).to_owned(),
-            nearest: vec![&nearest],
-            nodes: vec![node],
-            left_out: rows.own_shard(node),
-        };
+    pub fn search(&self, rows: &Rows, vector: &Quantised, node: Option<u32>, k: usize) -> Lists {
+        let vectors = vector.restored();
+        let nearest = self.nearest_of_vector(vectors.view());
+        let block =
+            Block { vectors, nearest: vec![&nearest], nodes: vec![node], left_out: rows.own_shard(node) };
         self.ask(rows, &block, k).pop().unwrap_or_default()
     }
 

@@ -1,0 +1,80 @@
+//! `cargo xtask test`.
+//!
+//! Cheap steps come first, so that a slip is known in seconds. The release build of `evaluation` comes before the tests,
+//! because it fetches ONNX Runtime the way the product does (the tests, many processes at once, then find it); the last
+//! step uses the same build again. The rule of which crate may use which is one of the tests
+//! (`.ci/xtask/tests/direction.rs`).
+
+use crate::shell::{run, run_and_keep, succeeds};
+use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+fn all_steps() -> Result<String> {
+    step("tools: rustfmt, clippy, cargo-nextest", tools)?;
+    let summary = step("tests", || {
+        run_and_keep("cargo nextest run -p xtask -p domain --locked --color never", |line| {
+            line.trim_start().starts_with("Summary [")
+        })
+    })?;
+    step("doc tests", || run("cargo test --doc -p domain -p link --locked --quiet"))?;
+    step("evaluation against its baselines", || {
+        run("cargo run --release --locked --package evaluation -- --prepare")
+    })?;
+    summary.context("the test runner printed no summary line")
+}
+
+pub fn test() -> Result<()> {
+    let start = Instant::now();
+    let summary = all_steps()?;
+    println!("\nall steps passed in {}", time(start.elapsed()));
+    // The runner's closing line is the last thing on the screen.
+    println!("{summary}");
+    Ok(())
+}
+
+fn tools() -> Result<()> {
+    for (check, component) in [("cargo fmt --version", "rustfmt"), ("cargo clippy --version", "clippy")] {
+        if !succeeds(check) {
+            run(&format!("rustup component add {component}"))?;
+        }
+    }
+    if !succeeds("cargo nextest --version") {
+        println!("cargo-nextest is not here yet: building it (some minutes, once)");
+        run("cargo install cargo-nextest --locked")?;
+    }
+    Ok(())
+}
+
+fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("\n=== {name}");
+    let start = Instant::now();
+    let done = work().with_context(|| format!("step \"{name}\" failed after {}", time(start.elapsed())))?;
+    println!("=== {name}: passed in {}", time(start.elapsed()));
+    Ok(done)
+}
+
+fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        format!("{} min {:02} s", seconds / 60, seconds % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_readable() {
+        assert_eq!(time(Duration::from_millis(2340)), "2.3 s");
+        assert_eq!(time(Duration::from_secs(605)), "10 min 05 s");
+    }
+
+    #[test]
+    fn a_failure_names_its_step() {
+        let error = step("tests", || -> Result<()> { anyhow::bail!("one failed") }).unwrap_err();
+        assert!(format!("{error:#}").starts_with("step \"tests\" failed after "));
+    }
+}

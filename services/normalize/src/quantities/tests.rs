@@ -1,0 +1,149 @@
+//! What names state, by kind. One table a kind.
+
+use crate::Normalizer;
+use domain::LocalSku;
+
+/// `expected`: quantities as `Dimension:low` or `Dimension:low~high`, packs as `xCOUNT`.
+fn check(name: &str, expected: &str) {
+    let parsed = Normalizer::shared().parse(&LocalSku::named("n", "s", name));
+    let quantities = parsed.quantities.iter().map(|q| {
+        if q.low == q.high {
+            format!("{:?}:{}", q.dimension, q.low)
+        } else {
+            format!("{:?}:{}~{}", q.dimension, q.low, q.high)
+        }
+    });
+    let packs = parsed.packs.iter().map(|pack| format!("x{}", pack.count));
+    let said = quantities.chain(packs).collect::<Vec<_>>().join(" ");
+    assert_eq!(said, expected, "{name}");
+}
+
+#[test]
+fn amounts() {
+    check("某某矿泉水550ml", "Volume:550");
+    check("白糖 500 g", "Mass:500");
+    check("白糖五百克", "Mass:500");
+    check("大米一斤半", "Mass:750");
+    check("酱油两升", "Volume:2000");
+    check("花生半斤装", "Mass:250");
+    check("虾仁三两", "Mass:150");
+    check("鲜鱼2司马斤", "Mass:1209.57964");
+    check("果汁1.5升", "Volume:1500");
+    check("water .5l", "Volume:500");
+    check("洗衣液1,000ml", "Volume:1000");
+    check("果汁55OML", "Volume:550");
+    check("牛肉3-6kg", "Mass:3000~6000");
+    check("适配器100~240V", "Voltage:100~240");
+    check("洗衣液2kg+500g", "Mass:2000 Mass:500");
+    check("洗发水200+200ml", "Volume:200 Volume:200");
+    check("自喷漆200g/450ml", "Mass:200 Volume:450");
+    check("面漆 8kg+2kg/组", "Mass:8000 Mass:2000");
+    check("调和漆20kg/桶", "Mass:20000");
+    check("无纺布1米宽*400米长 0.01mm", "Length:1000 Length:400000 Length:0.01");
+    check("毛巾120x200cm", "Length:1200 Length:2000");
+    check("电线3*2.5平方 100米", "Count:3 Area:2.5 Length:100000");
+    check("Мыло антибакт 100г", "Mass:100");
+    check("Maximum 200-watt heater", "Power:200");
+    check("13.3\" laptop 256GB", "Length:337.82 Storage:262144");
+    check("Plasma 42' tv", "Length:1066.8");
+    check("Extension cable 25'", "Length:7620");
+}
+
+#[test]
+fn by_trade() {
+    check("某某大曲酒52度500ml", "Alcohol:52 Volume:500");
+    check("某某大曲酒52°", "Alcohol:52");
+    check("某某白酒52%vol", "Alcohol:52");
+    check("90度弯头", "Degree:90");
+    check("6分铜球阀", "Pipe:20");
+    check("铜球阀DN20", "Pipe:20");
+    check("铜球阀3/4\"", "Pipe:20");
+    check("镀锌管1-1/2寸", "Pipe:40");
+    check("5号拉链", "Zip:5");
+    check("5号电池", "Size:5");
+    check("AA电池", "Size:5");
+    check("碱性电池 AAA 4粒", "Size:7 x4");
+    check("雨刮器24\"/18\"", "Length:609.6 Length:457.2");
+    check("螺丝M6x20", "Screw:6 Length:20");
+    check("六角螺栓 M8*30", "Screw:8 Length:30");
+    check("婴儿奶粉3段900g", "Stage:3 Mass:900");
+    check("infant formula stage 3 900g", "Stage:3 Mass:900");
+    check("注射液0.5g:10ml", "Concentration:50 Volume:10");
+    check("口服液10mg/5ml", "Concentration:2 Volume:5");
+    check("运动鞋42码", "Size:42");
+    check("缝纫线3000码", "Length:2743200");
+    check("智能手机 4g 64gb", "Storage:65536");
+    check("3合1数据线", "");
+    check("机油 5W-30 4L", "Volume:4000");
+    check("Core 2 Duo 1700x 3.4 ghz", "Frequency:3400000000");
+    check("lg lmvm2085wh", "");
+    check("lg 32lb650v", "");
+}
+
+#[test]
+fn packs() {
+    check("汽水500ml*24", "Volume:500 x24");
+    check("汽水 24x500ml", "Volume:500 x24");
+    check("cat food 4x45g", "Mass:45 x4");
+    check("牛奶250ml×12盒/箱", "Volume:250 x12");
+    check("整箱(24瓶)", "x24");
+    check("面膜12入", "x12");
+    check("啤酒一提6罐", "x6");
+    check("方便面6连包", "x6");
+    check("方便面五连包", "x5");
+    check("鸡蛋十二只", "x12");
+    check("乌龙茶包 x 10", "x10");
+    check("花生油 900毫升 x 3", "Volume:900 x3");
+    check("SPARKLING WATER 6 x 1 LT", "Volume:1000 x6");
+    check("bowl 8pcs", "x8");
+    check("tissue 40's", "x40");
+    check("cups pack of 6", "x6");
+    check("纸巾100抽*3包", "Sheets:100 x3");
+    check("纸巾3层*100抽*20包", "Ply:3 Sheets:100 x20");
+    check("片剂0.25g*12片*2板", "Mass:0.25 x12 x2");
+    check("湿巾80P", "x80");
+    check("拉面五包装 120克 x 5", "Mass:120 x5");
+    check("卫生巾350mm10片", "Length:350 x10");
+    check("雪碧1*24", "");
+    check("铅笔36支/箱", "");
+    check("8016杯", "");
+    check("Arden cushion 21 x 21", "");
+}
+
+#[test]
+fn words_are_not_numerals() {
+    for name in [
+        "一次性筷子",
+        "三鲜水饺",
+        "五香豆干",
+        "八宝粥",
+        "三只松鼠坚果",
+        "七度空间",
+        "百合干",
+        "千层饼",
+        "五谷杂粮",
+    ] {
+        check(name, "");
+    }
+}
+
+#[test]
+fn the_case_counts_only_when_the_case_is_sold() {
+    let mut sku = LocalSku::named("n", "s", "雪碧500ml");
+    sku.spec = Some("1*24".into());
+    let parse = |sku: &LocalSku| Normalizer::shared().parse(sku);
+    sku.unit = Some("瓶".into());
+    assert!(parse(&sku).packs.is_empty() && parse(&sku).numbers.is_empty());
+    sku.unit = Some("箱".into());
+    assert_eq!(parse(&sku).packs[0].count, 24);
+    assert!(parse(&sku).marks.has(domain::Mark::Case));
+}
+
+#[test]
+fn the_name_is_trusted_over_the_spec() {
+    let mut sku = LocalSku::named("n", "s", "苏打水350ml");
+    sku.spec = Some("1.8l".into());
+    let parsed = Normalizer::shared().parse(&sku);
+    assert_eq!(parsed.quantities.len(), 1);
+    assert_eq!(parsed.quantities[0].low, 350.0);
+}

@@ -1,0 +1,380 @@
+//! Words by which siblings differ (variants), stated properties and their negations (claims), how a thing is put up
+//! (marks), what it is (heads), and words of selling that say nothing about it.
+
+use crate::dictionary::{Dictionary, Hit, leftmost_longest};
+use crate::fold::Folder;
+use crate::lexicon;
+use domain::{Claim, Mark, Marks, Pack, Variant};
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+pub(crate) struct Words {
+    dictionary: Dictionary<Vec<Sense>>,
+}
+
+/// One meaning of a word; a word may have several (`金` is a colour and a material).
+#[derive(Clone, Debug)]
+pub(crate) enum Sense {
+    Variant {
+        variant: Variant,
+        alone: bool,
+    },
+    Claim {
+        claim: Claim,
+        alone: bool,
+    },
+    Mark {
+        mark: Mark,
+        count: Option<u32>,
+        alone: bool,
+    },
+    Head,
+    Selling,
+    /// A word whose parts are no variants: 红牛 is no red.
+    Mask,
+}
+
+/// What the words of one text say.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) variants: Vec<Variant>,
+    pub(crate) claims: Vec<Claim>,
+    pub(crate) marks: Marks,
+    pub(crate) packs: Vec<Pack>,
+    pub(crate) head: Option<(usize, usize)>,
+    pub(crate) selling: Vec<(usize, usize)>,
+    /// Ranges of variants, claims and marks, for highlighting.
+    pub(crate) variant_spans: Vec<(usize, usize)>,
+    pub(crate) claim_spans: Vec<(usize, usize)>,
+    pub(crate) mark_spans: Vec<(usize, usize)>,
+}
+
+impl Words {
+    pub(crate) fn new(folder: &Folder) -> Self {
+        let mut senses: FxHashMap<String, Vec<Sense>> = FxHashMap::default();
+        let mut add = |word: String, sense: Sense| {
+            if !word.is_empty() {
+                senses.entry(word).or_default().push(sense);
+            }
+        };
+        for row in lexicon::rows(lexicon::VARIANTS) {
+            if row.get(0) == "mask" {
+                for word in row.list(2) {
+                    add(folder.canonical(word), Sense::Mask);
+                }
+                continue;
+            }
+            let variant = Variant { kind: row.get(0).into(), value: folder.canonical(row.get(1)).into() };
+            for alias in row.list(2).chain(std::iter::once(row.get(1))) {
+                let (alias, marked) = alias.strip_suffix('*').map_or((alias, false), |alias| (alias, true));
+                let alias = folder.canonical(alias);
+                let alone = marked || alias.chars().count() == 1;
+                add(alias, Sense::Variant { variant: variant.clone(), alone });
+            }
+        }
+        for row in lexicon::rows(lexicon::CLAIMS) {
+            let claim = Claim { family: row.get(0).into(), value: folder.canonical(row.get(1)).into() };
+            for alias in row.list(2).chain(std::iter::once(row.get(1))) {
+                let (alias, marked) = alias.strip_suffix('*').map_or((alias, false), |alias| (alias, true));
+                let alias = folder.canonical(alias);
+                let alone = marked || alias.chars().count() == 1;
+                add(alias, Sense::Claim { claim: claim.clone(), alone });
+            }
+        }
+        for row in lexicon::rows(lexicon::PACKS) {
+            let word = folder.canonical(row.get(0));
+            let count: Option<u32> = row.get(3).parse().ok().filter(|count| *count >= 2);
+            let alone = word.chars().count() == 1;
+            let Some(mark) = mark_of(row.get(2), &word, row.get(1), count) else { continue };
+            add(word, Sense::Mark { mark, count, alone });
+        }
+        for row in lexicon::rows(lexicon::HEADS) {
+            let head = folder.canonical(row.get(0));
+            if head.chars().count() >= 2 {
+                add(head, Sense::Head);
+            }
+        }
+        for row in lexicon::rows(lexicon::SELLING_WORDS) {
+            let word = folder.canonical(row.get(0));
+            if word.chars().count() >= 2 {
+                add(word, Sense::Selling);
+            }
+        }
+        let mut words: Vec<(String, Vec<Sense>)> = senses.into_iter().collect();
+        words.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Words { dictionary: Dictionary::new(words) }
+    }
+
+    /// The words that are something else than a brand, for [`crate::brands::Names`].
+    pub(crate) fn spellings() -> impl Iterator<Item = &'static str> {
+        let variants = lexicon::rows(lexicon::VARIANTS)
+            .flat_map(|row| row.get(2).split('|').chain(std::iter::once(row.get(1))).collect::<Vec<_>>());
+        let heads = lexicon::rows(lexicon::HEADS).map(|row| row.get(0));
+        let aliases = lexicon::rows(lexicon::ALIASES).flat_map(|row| [row.get(1), row.get(2)]);
+        variants.chain(heads).chain(aliases).map(str::trim)
+    }
+
+    /// Reads `text` (folded, without quantities); `barred` are the places of brands.
+    /// `is_token` says whether the segmenter sees a word of its own at a place.
+    pub(crate) fn read(
+        &self,
+        text: &str,
+        barred: &[(usize, usize)],
+        is_token: &dyn Fn(usize, usize) -> bool,
+    ) -> Said {
+        let mut said = Said::default();
+        let mut hits: Vec<Hit> = Vec::new();
+        self.dictionary.all(text, &mut hits);
+        if hits.is_empty() {
+            return said;
+        }
+        // The `2a` of `b0-105m2a` is no grade.
+        hits.retain(|hit| !inside_code(text, hit.start, hit.end));
+        hits.retain(|hit| !barred.iter().any(|(start, end)| hit.start < *end && *start < hit.end));
+        hits.sort_unstable_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
+        let mut claims = self.of_kind(&hits, |sense| matches!(sense, Sense::Claim { .. }));
+        claims.retain(|hit| {
+            self.dictionary.value(*hit).iter().any(|sense| match sense {
+                Sense::Claim { alone, .. } => !alone || stands_alone(text, hit.start, hit.end, is_token),
+                _ => false,
+            })
+        });
+        leftmost_longest(&mut claims);
+        for hit in &claims {
+            for sense in self.dictionary.value(*hit) {
+                if let Sense::Claim { claim, .. } = sense {
+                    // In electronics NFC is a radio, elsewhere a juice.
+                    if claim.family == "concentrate_juice"
+                        && !["汁", "果", "juice"].iter().any(|word| text.contains(word))
+                    {
+                        continue;
+                    }
+                    let value = negated(text, hit.start, &claim.value);
+                    said.claims.push(Claim { family: claim.family.clone(), value });
+                }
+            }
+            said.claim_spans.push((hit.start, hit.end));
+        }
+        let mut variants = self.of_kind(&hits, |sense| matches!(sense, Sense::Variant { .. }));
+        variants.retain(|hit| {
+            self.dictionary.value(*hit).iter().any(|sense| match sense {
+                Sense::Variant { alone, .. } => !alone || stands_alone(text, hit.start, hit.end, is_token),
+                _ => false,
+            })
+        });
+        let masks = self.of_kind(&hits, |sense| matches!(sense, Sense::Mask));
+        variants.retain(|hit| {
+            !masks.iter().any(|mask| {
+                mask.start <= hit.start && hit.end <= mask.end && mask.end - mask.start > hit.end - hit.start
+            })
+        });
+        // 无糖 is a claim, and 糖 inside it no flavour.
+        variants.retain(|hit| {
+            !claims.iter().any(|claim| {
+                claim.start <= hit.start
+                    && hit.end <= claim.end
+                    && claim.end - claim.start > hit.end - hit.start
+            })
+        });
+        leftmost_longest(&mut variants);
+        for hit in &variants {
+            for sense in self.dictionary.value(*hit) {
+                if let Sense::Variant { variant, .. } = sense {
+                    let value = negated(text, hit.start, &variant.value);
+                    said.variants.push(Variant { kind: variant.kind.clone(), value });
+                }
+            }
+            said.variant_spans.push((hit.start, hit.end));
+        }
+        let mut marks = self.of_kind(&hits, |sense| matches!(sense, Sense::Mark { .. }));
+        leftmost_longest(&mut marks);
+        for hit in &marks {
+            for sense in self.dictionary.value(*hit) {
+                if let Sense::Mark { mark, count, alone } = sense
+                    && (!alone || stands_alone(text, hit.start, hit.end, is_token))
+                {
+                    said.marks.set(*mark);
+                    said.mark_spans.push((hit.start, hit.end));
+                    if let Some(count) = count {
+                        let text = SmolStr::new(&text[hit.start..hit.end]);
+                        said.packs.push(Pack { count: *count, container: None, text });
+                    }
+                }
+            }
+        }
+        let mut selling = self.of_kind(&hits, |sense| matches!(sense, Sense::Selling));
+        // `hot` in `hot & spicy` says something.
+        let overlaps = |hit: &Hit, spans: &[(usize, usize)]| {
+            spans.iter().any(|(start, end)| hit.start < *end && *start < hit.end)
+        };
+        selling.retain(|hit| !overlaps(hit, &said.variant_spans) && !overlaps(hit, &said.claim_spans));
+        leftmost_longest(&mut selling);
+        said.selling = selling.iter().map(|hit| (hit.start, hit.end)).collect();
+        let heads = self.of_kind(&hits, |sense| matches!(sense, Sense::Head));
+        said.head = head(text, &heads, &said.variant_spans);
+        said.variants.sort_unstable();
+        said.variants.dedup();
+        said.claims.sort_unstable();
+        said.claims.dedup();
+        said
+    }
+
+    fn of_kind(&self, hits: &[Hit], wanted: impl Fn(&Sense) -> bool) -> Vec<Hit> {
+        hits.iter().filter(|hit| self.dictionary.value(**hit).iter().any(&wanted)).copied().collect()
+    }
+}
+
+fn mark_of(kind: &str, word: &str, canonical: &str, count: Option<u32>) -> Option<Mark> {
+    // English single words (set, kit, single, duo) name products of electronics and software; only phrases are marks.
+    let latin_word = word.is_ascii() && !word.contains([' ', '-']);
+    let spoken = match kind {
+        "mark_gift" => Mark::Gift,
+        "mark_combo" if !latin_word => Mark::Combo,
+        "mark_bonus" => Mark::Bonus,
+        "mark_trial" if !latin_word => Mark::Trial,
+        "mark_refill" => Mark::Refill,
+        "mark_bulk" if !latin_word => Mark::Bulk,
+        "mark_family" => Mark::Family,
+        "mark_single" if !latin_word => Mark::Single,
+        "case" if !latin_word && word.chars().count() >= 2 && canonical == "箱" => Mark::Case,
+        "multi"
+            if word.contains("pack")
+                || (count.is_some() && !word.is_ascii() && word.chars().count() >= 2) =>
+        {
+            Mark::Multi
+        }
+        _ => return None,
+    };
+    // Numbers in front are the scanner's.
+    (!word.starts_with(|c: char| c.is_ascii_digit())).then_some(spoken)
+}
+
+/// Whether a Latin word is only part of a run that holds digits.
+fn inside_code(text: &str, start: usize, end: usize) -> bool {
+    let bytes = text.as_bytes();
+    if !bytes[start].is_ascii_alphanumeric() || !bytes[end - 1].is_ascii_alphanumeric() {
+        return false;
+    }
+    let before = bytes[..start].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let after = bytes[end..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    before + after > 0 && bytes[start - before..end + after].iter().any(u8::is_ascii_digit)
+}
+
+/// Whether a short word stands for itself: at an end of a Han stretch and of the name, in brackets, between blanks, or
+/// before 色, 款, 味.
+fn stands_alone(text: &str, start: usize, end: usize, is_token: &dyn Fn(usize, usize) -> bool) -> bool {
+    let before = text[..start].chars().next_back();
+    let after = text[end..].chars().next();
+    let is_boundary = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    let named = matches!(after, Some('色' | '款' | '味' | '号' | '码'));
+    if text.as_bytes()[start].is_ascii() {
+        return is_boundary(before) && (is_boundary(after) || named);
+    }
+    named || (is_boundary(after) && (is_boundary(before) || is_token(start, end)))
+}
+
+/// A negation directly in front that the lexicon's word does not hold itself.
+fn negated(text: &str, start: usize, value: &SmolStr) -> SmolStr {
+    let before = &text[..start];
+    let denied = ["不含", "不", "无", "非", "零", "no ", "non-", "non ", "without "].iter().any(|word| {
+        before.ends_with(word)
+            && (!word.is_ascii()
+                || before[..before.len() - word.len()]
+                    .chars()
+                    .next_back()
+                    .is_none_or(|c| !c.is_alphanumeric()))
+    });
+    if denied && !value.starts_with(['不', '无', '非', '零']) {
+        let mut text = String::from("不");
+        text.push_str(value);
+        text.into()
+    } else {
+        value.clone()
+    }
+}
+
+/// The last head, the longest where several end together. What is given away in brackets or behind 送 is not the thing
+/// itself, and neither is a flavour (西瓜味, 奶油卷心酥) unless nothing follows it.
+fn head(text: &str, heads: &[Hit], flavours: &[(usize, usize)]) -> Option<(usize, usize)> {
+    let last = |fits: &dyn Fn(&Hit) -> bool| {
+        heads
+            .iter()
+            .filter(|hit| fits(hit))
+            .max_by_key(|hit| (hit.end, hit.end - hit.start))
+            .map(|hit| (hit.start, hit.end))
+    };
+    let after = |hit: &Hit| text[hit.end..].chars().next();
+    let is_flavour = |hit: &Hit| {
+        text[hit.end..].starts_with('味')
+            || text[hit.end..].starts_with("口味")
+            || text[hit.end..].starts_with("风味")
+            || (flavours.iter().any(|(start, end)| *start <= hit.start && hit.end <= *end)
+                && after(hit).is_some_and(char::is_alphanumeric))
+    };
+    let is_extra = |hit: &Hit| in_brackets(text, hit.start) || given_away(text, hit.start);
+    last(&|hit| !is_flavour(hit) && !is_extra(hit)).or_else(|| last(&|hit| !is_flavour(hit)))
+}
+
+fn in_brackets(text: &str, at: usize) -> bool {
+    let before = &text[..at];
+    before.rfind('(') > before.rfind(')') && before.contains('(')
+}
+
+fn given_away(text: &str, at: usize) -> bool {
+    text[..at].ends_with('送') || text[..at].ends_with('赠') || text[..at].ends_with("送 ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Normalizer;
+    use domain::{LocalSku, Mark};
+
+    /// `expected`: variants and claims as `kind:value`, the head as `=head`.
+    fn check(name: &str, expected: &[&str]) {
+        let parsed = Normalizer::shared().parse(&LocalSku::named("n", "s", name));
+        let mut said: Vec<String> =
+            parsed.variants.iter().map(|v| format!("{}:{}", v.kind, v.value)).collect();
+        said.extend(parsed.claims.iter().map(|c| format!("{}:{}", c.family, c.value)));
+        said.extend(parsed.head.iter().map(|head| format!("={head}")));
+        for word in expected {
+            let (word, wanted) = word.strip_prefix('!').map_or((*word, true), |word| (word, false));
+            assert_eq!(said.iter().any(|s| s == word), wanted, "{name}: {word} among {said:?}");
+        }
+    }
+
+    #[test]
+    fn variants_claims_heads() {
+        check("薯片番茄味", &["flavour:番茄", "=薯片"]);
+        check("口香糖清爽西瓜味", &["flavour:西瓜", "=口香糖", "!=西瓜"]);
+        check("无糖苏打水", &["sugar:无糖", "=苏打水"]);
+        check("Salted butter 无盐", &["salt:无盐"]);
+        check("毛衣 红", &["colour:红"]);
+        check("毛衣红色", &["colour:红"]);
+        check("红牛饮料", &["!colour:红"]);
+        check("red cotton shirt", &["colour:红"]);
+        check("redmi phone", &["!colour:红"]);
+        check("玉米肠罐头", &["!part:头"]);
+        check("维生素风味饮料", &["!meat:素"]);
+        check("b0-105m2a", &["!grade:2a"]);
+        check("男T恤 XL", &["size:xl"]);
+        check("洗衣液(送香皂)", &["=洗衣液"]);
+    }
+
+    #[test]
+    fn marks() {
+        for (name, mark) in [
+            ("黄酒礼盒A款", Mark::Gift),
+            ("洗衣液买一送一", Mark::Bonus),
+            ("洗手液补充装", Mark::Refill),
+            ("面霜试用装", Mark::Trial),
+            ("薯片家庭装", Mark::Family),
+            ("瓜子散装", Mark::Bulk),
+            ("洗护组合装", Mark::Combo),
+            ("可乐整箱", Mark::Case),
+            ("啤酒一提6罐", Mark::Multi),
+            ("红酒单瓶", Mark::Single),
+        ] {
+            assert!(Normalizer::shared().parse(&LocalSku::named("n", "s", name)).marks.has(mark), "{name}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `explain`: why two names get the confidence they get.
+
+use super::{Failure, Finish, open, print, zone_policy};
+use crate::args::{Call, Zones};
+use crate::progress::Display;
+use domain::LocalSku;
+
+pub fn explain(call: &Call, left: &str, right: &str, zones: Zones) -> Result<Finish, Failure> {
+    for (name, which) in [(left, "LEFT_NAME"), (right, "RIGHT_NAME")] {
+        if name.trim().is_empty() {
+            return Err(Failure::EmptyName(which));
+        }
+    }
+    let display = Display::new(call.language, true);
+    let engine = open(call, &display)?;
+    let [left, right] =
+        [("left", left), ("right", right)].map(|(node, name)| LocalSku::named(node, "1", name));
+    let explanation = engine.explain(&left, &right, &zone_policy(zones))?;
+    if call.json {
+        print(&serde_json::to_string_pretty(&explanation).unwrap_or_default());
+    } else {
+        print(explanation.render(call.language).trim_end());
+    }
+    Ok(Finish::Complete)
+}

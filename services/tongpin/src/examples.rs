@@ -1,0 +1,150 @@
+//! Pairs worth showing: a few of each zone, each record at most once, chosen the same way every time.
+//!
+//! - linked: spread over the whole confidence range, in each part the pair whose wording is least alike; these show
+//!   what meaning adds, and they are also where a wrong link would be;
+//! - asked: the most valuable questions;
+//! - left apart: the nearest misses, half of them with a named contradiction, of as many kinds as there are.
+
+use domain::{LocalSku, Zone};
+use engine::{LinkOutcome, ScoredPair};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, VecDeque};
+
+pub struct Examples<'o> {
+    pub linked: Vec<&'o ScoredPair>,
+    pub asked: Vec<&'o ScoredPair>,
+    pub apart: Vec<&'o ScoredPair>,
+}
+
+/// At most `each` of every zone.
+pub fn choose<'o>(skus: &[LocalSku], outcome: &'o LinkOutcome, each: usize) -> Examples<'o> {
+    Examples {
+        linked: linked(skus, outcome, each),
+        asked: asked(outcome, each),
+        apart: apart(skus, outcome, each),
+    }
+}
+
+fn by_confidence(a: &ScoredPair, b: &ScoredPair) -> Ordering {
+    b.confidence.total_cmp(&a.confidence)
+}
+
+fn of_zone(outcome: &LinkOutcome, zone: Zone) -> Vec<&ScoredPair> {
+    // The pairs come in key order and the sort is stable, so equal confidences keep that order.
+    let mut pairs: Vec<&ScoredPair> = outcome.pairs.iter().filter(|p| p.zone == zone).collect();
+    pairs.sort_by(|a, b| by_confidence(a, b));
+    pairs
+}
+
+fn linked<'o>(skus: &[LocalSku], outcome: &'o LinkOutcome, each: usize) -> Vec<&'o ScoredPair> {
+    /// Of a long part, so many are compared.
+    const LOOKED_AT: usize = 60;
+    let mut pairs = of_zone(outcome, Zone::Auto);
+    pairs.retain(|p| !same_text(skus, p));
+    let mut used = FxHashSet::default();
+    let mut chosen = Vec::new();
+    let parts = each.min(pairs.len());
+    for part in 0..parts {
+        let (from, to) = (part * pairs.len() / parts, (part + 1) * pairs.len() / parts);
+        let free = |p: &&&'o ScoredPair| !used.contains(&p.left) && !used.contains(&p.right);
+        let step = ((to - from) / LOOKED_AT).max(1);
+        let best = pairs[from..to]
+            .iter()
+            .step_by(step)
+            .filter(free)
+            .min_by(|a, b| alike(skus, a).total_cmp(&alike(skus, b)).then_with(|| by_confidence(a, b)));
+        if let Some(pair) = best {
+            used.extend([pair.left, pair.right]);
+            chosen.push(*pair);
+        }
+    }
+    chosen
+}
+
+fn asked(outcome: &LinkOutcome, each: usize) -> Vec<&ScoredPair> {
+    // A few more than needed: some questions may share records.
+    let wanted: FxHashSet<u32> = outcome.reviews.iter().take(4 * each).map(|q| q.record).collect();
+    let mut of_record: FxHashMap<u32, Vec<&ScoredPair>> = FxHashMap::default();
+    for pair in outcome.pairs.iter().filter(|p| p.zone == Zone::Review) {
+        for record in [pair.left, pair.right] {
+            if wanted.contains(&record) {
+                of_record.entry(record).or_default().push(pair);
+            }
+        }
+    }
+    let mut used = FxHashSet::default();
+    let mut chosen = Vec::new();
+    for question in outcome.reviews.iter().take(4 * each) {
+        let of_master = |pair: &&&ScoredPair| {
+            let other = if pair.left == question.record { pair.right } else { pair.left };
+            outcome.masters[other as usize] == question.master
+        };
+        let pairs = of_record.get(&question.record).map_or(&[][..], Vec::as_slice);
+        let best = pairs.iter().filter(of_master).min_by(|a, b| by_confidence(a, b));
+        if let Some(pair) = best.filter(|p| !used.contains(&p.left) && !used.contains(&p.right)) {
+            used.extend([pair.left, pair.right]);
+            chosen.push(*pair);
+        }
+        if chosen.len() == each {
+            break;
+        }
+    }
+    chosen
+}
+
+fn apart<'o>(skus: &[LocalSku], outcome: &'o LinkOutcome, each: usize) -> Vec<&'o ScoredPair> {
+    let mut used = FxHashSet::default();
+    let mut take = |pair: &'o ScoredPair, chosen: &mut Vec<&'o ScoredPair>| {
+        let free = !used.contains(&pair.left) && !used.contains(&pair.right) && !same_text(skus, pair);
+        if free {
+            used.extend([pair.left, pair.right]);
+            chosen.push(pair);
+        }
+    };
+    let mut vetoed: BTreeMap<&str, VecDeque<&ScoredPair>> = BTreeMap::new();
+    let mut other = VecDeque::new();
+    for pair in of_zone(outcome, Zone::Reject) {
+        match &pair.veto {
+            Some(veto) => vetoed.entry(veto).or_default().push_back(pair),
+            None => other.push_back(pair),
+        }
+    }
+    let mut chosen = Vec::new();
+    while chosen.len() < each / 2 && vetoed.values().any(|queue| !queue.is_empty()) {
+        for queue in vetoed.values_mut() {
+            if let Some(pair) = queue.pop_front()
+                && chosen.len() < each / 2
+            {
+                take(pair, &mut chosen);
+            }
+        }
+    }
+    while let Some(pair) = other.pop_front()
+        && chosen.len() < each
+    {
+        take(pair, &mut chosen);
+    }
+    chosen.sort_by(|a, b| by_confidence(a, b));
+    chosen
+}
+
+fn same_text(skus: &[LocalSku], pair: &ScoredPair) -> bool {
+    let text = |record: u32| -> String {
+        skus[record as usize]
+            .name
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    text(pair.left) == text(pair.right)
+}
+
+/// Share of characters in common, 0 to 1.
+fn alike(skus: &[LocalSku], pair: &ScoredPair) -> f64 {
+    let set = |record: u32| -> FxHashSet<char> { skus[record as usize].name.chars().take(200).collect() };
+    let (left, right) = (set(pair.left), set(pair.right));
+    let common = left.intersection(&right).count();
+    common as f64 / (left.len() + right.len() - common).max(1) as f64
+}
