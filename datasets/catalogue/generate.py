@@ -46,6 +46,7 @@ class Words:
             for pair in row[0].split():
                 self.s2t[pair[0]] = pair[1]
         self.phrases = [(row[0], row[1]) for row in read_pairs("phrases.tsv")]
+        self.phrase = re.compile("(" + "|".join(re.escape(a) for a, _ in self.phrases) + ")")
         self.english, self.hk, self.tw = {}, {}, {}
         for row in read_pairs("english.tsv"):
             self.english[row[0]] = row[1].split("|")
@@ -83,10 +84,9 @@ class Words:
         self.sell = {row[0]: row[1].split("|") for row in read_pairs("selling.tsv")}
 
     def trad(self, text):
-        for a, b in self.phrases:
-            if a in text:
-                text = text.replace(a, b)
-        return "".join(self.s2t.get(c, c) for c in text)
+        table = dict(self.phrases)
+        parts = self.phrase.split(text)
+        return "".join(table[x] if x in table else "".join(self.s2t.get(c, c) for c in x) for x in parts)
 
 
 W = None
@@ -294,6 +294,8 @@ def expand_family(fam, cols, many, where):
         keyed = sorted(range(len(combos)), key=lambda i: -(rng.random() ** (1 / weight[i])))
         combos = [combos[i] for i in sorted(keyed[:cap])]
     fam.variant_words = frozenset(w for _, values in kinds for v in values for w in [v.zh] + v.syn)
+    # a synonym of the head that names a variant would contradict the other variants
+    fam.head.syn = [w for w in fam.head.syn if not any(len(v) > 1 and v in w and v not in fam.head.zh for v in fam.variant_words)]
     fam.products = []
     for vi, si in combos:
         p = Product()
@@ -308,7 +310,7 @@ def expand_family(fam, cols, many, where):
         p.sig = sig
         p.fluff = ""
         if fam.maker and digest("fluff" + p.pid) % 100 < 38:
-            pool = W.fluff["goods" if fam.trade in GOODS else "food"]
+            pool = [w for w in W.fluff["goods" if fam.trade in GOODS else "food"] if w not in fam.variant_words]
             p.fluff = pool[digest("which" + fam.fid + fam.fid * (len(fam.products) % 3)) % len(pool)]
         fam.products.append(p)
     if len({p.pid for p in fam.products}) != len(fam.products):

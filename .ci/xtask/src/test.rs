@@ -11,14 +11,19 @@ use std::time::{Duration, Instant};
 
 fn all_steps() -> Result<String> {
     step("tools: rustfmt, clippy, cargo-nextest", tools)?;
+    step("format", || run("cargo fmt --all --check"))?;
+    step("clippy", || run("cargo clippy --workspace --all-targets --locked -- -D warnings"))?;
+    step("ONNX Runtime, as the product gets it", || {
+        run("cargo run --release --locked --package evaluation -- --prepare")
+    })?;
     let summary = step("tests", || {
-        run_and_keep("cargo nextest run -p xtask -p domain --locked --color never", |line| {
+        run_and_keep("cargo nextest run --workspace --locked --color never", |line| {
             line.trim_start().starts_with("Summary [")
         })
     })?;
-    step("doc tests", || run("cargo test --doc -p domain -p link --locked --quiet"))?;
+    step("doc tests", || run("cargo test --doc --workspace --locked --quiet"))?;
     step("evaluation against its baselines", || {
-        run("cargo run --release --locked --package evaluation -- --prepare")
+        run("cargo run --release --locked --package evaluation -- --check")
     })?;
     summary.context("the test runner printed no summary line")
 }

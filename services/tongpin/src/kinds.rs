@@ -1,10 +1,11 @@
-//! Names for people: stages, states, zones, and what a reason speaks of. And a reason line read back into its parts:
+//! Names for people: stages, states, and what a reason speaks of. And a reason line read back into its parts:
 //! files carry one compact form (`veto:volume; volume 1L≠1.5L; brand 农夫山泉`), the report and the terminal show it
 //! in words.
 
 use crate::lang::{Language, pick};
-use domain::Zone;
 use engine::MatchState;
+use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 
 pub fn stage_name(stage: &str, language: Language) -> String {
     let (en, zh) = match stage {
@@ -20,14 +21,6 @@ pub fn stage_name(stage: &str, language: Language) -> String {
         other => return other.to_owned(),
     };
     pick(language, en, zh).to_owned()
-}
-
-pub fn zone_name(zone: Zone, language: Language) -> &'static str {
-    match zone {
-        Zone::Auto => pick(language, "linked", "自动关联"),
-        Zone::Review => pick(language, "asked", "待确认"),
-        Zone::Reject => pick(language, "left apart", "不关联"),
-    }
 }
 
 /// Every state, in the order in which they are shown.
@@ -61,146 +54,45 @@ pub fn state_key(state: MatchState) -> &'static str {
 }
 
 /// Kinds of statement, as the scorer and the lexicons call them.
-const KINDS: &[(&str, &str, &str)] = &[
-    ("brand", "brand", "品牌"),
-    ("head", "product", "品类"),
-    ("pack", "pack", "包装数"),
-    ("code", "model", "型号"),
-    ("number", "number", "数字"),
-    ("claim", "claim", "声明"),
-    ("gtin", "barcode", "条码"),
-    // dimensions
-    ("mass", "weight", "重量"),
-    ("volume", "volume", "容量"),
-    ("length", "length", "长度"),
-    ("area", "area", "面积"),
-    ("concentration", "concentration", "浓度"),
-    ("count", "count", "数量"),
-    ("sheets", "sheets", "张数"),
-    ("ply", "plies", "层数"),
-    ("voltage", "voltage", "电压"),
-    ("current", "current", "电流"),
-    ("power", "power", "功率"),
-    ("charge", "battery charge", "电池容量"),
-    ("energy", "energy", "电量"),
-    ("alcohol", "alcohol", "酒精度"),
-    ("percent", "per cent", "百分比"),
-    ("temperature", "temperature", "温度"),
-    ("pressure", "pressure", "压力"),
-    ("frequency", "frequency", "频率"),
-    ("storage", "storage", "存储容量"),
-    ("pixels", "pixels", "像素"),
-    ("time", "time", "时间"),
-    ("resistance", "resistance", "电阻"),
-    ("speed", "speed", "转速"),
-    ("light", "light", "光通量"),
-    ("colour_temperature", "colour temperature", "色温"),
-    ("pipe", "pipe size", "管径"),
-    ("zip", "zip size", "拉链号"),
-    ("screw", "thread", "螺纹"),
-    ("grit", "mesh", "目数"),
-    ("users", "users", "用户数"),
-    ("denier", "denier", "丹尼数"),
-    ("yarn", "yarn count", "支数"),
-    ("degree", "degrees", "度数"),
-    ("stage", "stage", "段位"),
-    ("size", "size", "尺码"),
-    // variants
-    ("flavour", "flavour", "口味"),
-    ("scent", "scent", "香型"),
-    ("colour", "colour", "颜色"),
-    ("side", "side", "左右"),
-    ("sex", "for", "适用性别"),
-    ("age", "age", "适用年龄"),
-    ("platform", "platform", "平台"),
-    ("liquor_style", "liquor style", "香型"),
-    ("material", "material", "材质"),
-    ("material_grade", "material grade", "材质牌号"),
-    ("fish_meat", "kind of meat or fish", "肉鱼种类"),
-    ("effect", "effect", "功效"),
-    ("region_style", "style", "风味"),
-    ("form", "form", "形态"),
-    ("edition", "edition", "版本"),
-    ("tea", "tea", "茶类"),
-    ("tea_name", "tea", "茶名"),
-    ("tea_form", "form of tea", "茶形"),
-    ("grade", "grade", "等级"),
-    ("part", "part", "部位"),
-    ("cooking", "cooking", "做法"),
-    ("oil_kind", "oil", "油种"),
-    ("finish", "finish", "表面"),
-    ("cut", "cut", "切法"),
-    ("grain", "grain", "谷物"),
-    ("beer_style", "beer style", "啤酒类型"),
-    ("aged", "ageing", "陈酿"),
-    ("usage", "use", "用途"),
-    ("seasoning_style", "seasoning", "调味"),
-    ("grape", "grape", "葡萄品种"),
-    ("dairy", "dairy", "奶类"),
-    ("pen", "pen", "笔类"),
-    ("noodle_shape", "noodle shape", "面形"),
-    ("noodle_form", "form of noodle", "面型"),
-    ("coffee_form", "form of coffee", "咖啡形态"),
-    ("skin_type", "skin", "肤质"),
-    ("paper_form", "form of paper", "纸型"),
-    ("market", "market", "市场版本"),
-    ("press", "pressing", "压榨"),
-    ("power_source", "power source", "电源"),
-    ("length_class", "length", "长短"),
-    ("lead_hardness", "lead", "铅芯"),
-    ("battery", "battery", "电池"),
-    ("socket", "socket", "接口"),
-    ("ruling", "ruling", "格线"),
-    ("generation", "generation", "代"),
-    ("texture", "texture", "质地"),
-    ("package_kind", "packaging", "包装"),
-    ("heat", "heat", "辣度"),
-    ("drive", "drive", "驱动"),
-    ("coating", "coating", "涂层"),
-    ("thickness", "thickness", "厚度"),
-    ("season", "season", "季节"),
-    ("place", "place", "位置"),
-    // claims
-    ("sugar", "sugar", "含糖"),
-    ("sweetener", "sweetener", "代糖"),
-    ("salt", "salt", "含盐"),
-    ("fat", "fat", "脂肪"),
-    ("layer", "layers", "层"),
-    ("wild", "wild or farmed", "野生或养殖"),
-    ("waterproof", "waterproof", "防水"),
-    ("tar", "tar", "焦油"),
-    ("sterility", "sterile", "灭菌"),
-    ("soap", "soap", "皂基"),
-    ("skin", "skin", "带皮"),
-    ("shell", "shell", "带壳"),
-    ("seed", "seeds", "带籽"),
-    ("protein", "protein", "蛋白"),
-    ("organic", "organic", "有机"),
-    ("prescription", "prescription", "处方"),
-    ("nicotine", "nicotine", "尼古丁"),
-    ("caffeine", "caffeine", "咖啡因"),
-    ("alcohol_free", "alcohol", "酒精"),
-    ("rechargeable", "rechargeable", "充电"),
-    ("fragrance", "fragrance", "香精"),
-    ("gmo", "genetically modified", "转基因"),
-    ("gluten", "gluten", "麸质"),
-    ("lactose", "lactose", "乳糖"),
-    ("powder_free", "powder", "有粉无粉"),
-    ("lid", "lid", "盖"),
-    ("origin", "origin", "产地"),
-];
+const KINDS: &str = include_str!("kinds.tsv");
+
+struct Kind {
+    /// `identity`, `amount` or `word` (flavours, claims and so on).
+    group: &'static str,
+    en: &'static str,
+    zh: &'static str,
+}
+
+fn kind_of(name: &str) -> Option<&'static Kind> {
+    static TABLE: OnceLock<FxHashMap<&'static str, Kind>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        KINDS
+            .lines()
+            .skip(1)
+            .filter_map(|line| {
+                let mut cells = line.split('\t');
+                let name = cells.next()?;
+                Some((name, Kind { group: cells.next()?, en: cells.next()?, zh: cells.next()? }))
+            })
+            .collect()
+    });
+    table.get(name)
+}
 
 /// Whether a kind is an amount of something.
-pub fn is_dimension(kind: &str) -> bool {
-    let at = |key: &str| KINDS.iter().position(|(k, _, _)| *k == key);
-    let (first, last) = (at("mass"), at("size"));
-    at(kind).is_some_and(|i| Some(i) >= first && Some(i) <= last)
+pub fn is_amount(kind: &str) -> bool {
+    kind_of(kind).is_some_and(|k| k.group == "amount")
+}
+
+/// Whether a kind is one of those words by which siblings differ: flavours, colours, claims.
+pub fn is_word(kind: &str) -> bool {
+    !kind.is_empty() && kind_of(kind).is_none_or(|k| k.group == "word")
 }
 
 /// A kind in words. One that we have no word for is shown as the lexicon calls it.
 pub fn kind_name(kind: &str, language: Language) -> String {
-    match KINDS.iter().find(|(key, _, _)| *key == kind) {
-        Some((_, en, zh)) => pick(language, en, zh).to_owned(),
+    match kind_of(kind) {
+        Some(known) => pick(language, known.en, known.zh).to_owned(),
         None => kind.replace('_', " "),
     }
 }
@@ -297,6 +189,18 @@ pub fn reason_in_words(reason: &str, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_of_the_lexicons_has_a_name() {
+        let variants = include_str!("../../../datasets/lexicons/variants.tsv");
+        let claims = include_str!("../../../datasets/lexicons/claims.tsv");
+        let kinds =
+            variants.lines().skip(1).chain(claims.lines().skip(1)).filter_map(|l| l.split('\t').next());
+        for kind in kinds.filter(|k| !k.is_empty() && !k.starts_with('#')) {
+            assert!(kind_of(kind).is_some(), "{kind} is missing in kinds.tsv");
+        }
+        assert!(is_amount("volume") && !is_amount("brand") && is_word("flavour") && !is_word("pack"));
+    }
 
     #[test]
     fn reasons_are_read_back() {

@@ -61,6 +61,11 @@ pub fn thousands(number: usize) -> String {
     out
 }
 
+/// Two decimals, never rounded up to a certainty that nobody claims.
+pub fn confidence(value: f64) -> String {
+    if value > 0.99 && value < 1.0 { ">0.99".to_owned() } else { format!("{value:.2}") }
+}
+
 /// `part` of `whole` in per cent, one decimal; a dash where there is no whole.
 pub fn percent(part: usize, whole: usize) -> String {
     if whole == 0 { "–".to_owned() } else { format!("{:.1}%", 100.0 * part as f64 / whole as f64) }

@@ -115,13 +115,20 @@ fn what_cannot_be_read_is_one_clear_line_in_both_languages() {
             "name is 10485760 bytes long; the limit is 65536",
             "上限 65536",
         ),
-        ("a.csv", format!("{header}n,1,a\n"), &["--map", "brand=牌子"], "no file has a column '牌子'", "没有哪个文件有"),
+        (
+            "a.csv",
+            format!("{header}n,1,a\n"),
+            &["--map", "brand=牌子"],
+            "no file has a column '牌子'",
+            "没有哪个文件有",
+        ),
         ("a.csv", format!("{header}n,1,a\n"), &["--many-per-node", "m"], "no such node", "没有这个节点"),
     ] {
         let path = room.put(name, bytes);
         let out = room.path("out");
         for (language, part) in [("en", en), ("zh", zh)] {
-            let mut arguments = vec!["link", shown(&path), "--out", shown(&out), "--quiet", "--lang", language];
+            let mut arguments =
+                vec!["link", shown(&path), "--out", shown(&out), "--quiet", "--lang", language];
             arguments.extend(options);
             let (_, error) = run(&arguments, 1);
             assert!(error.contains(part), "{name}: {error}");
@@ -200,7 +207,10 @@ fn link_writes_the_contract_files() {
     run(&["link", shown(&records), "--out", shown(&out), "-q", "--carry"], 0);
     let masters = text(&out.join("masters.csv"));
     assert_eq!(masters.lines().next(), Some("node,sku,master_id,name,brand,spec,备注"));
-    assert!(masters.lines().any(|l| l.starts_with("shop,1,") && l.ends_with(",可口可乐500ml,,,a")), "{masters}");
+    assert!(
+        masters.lines().any(|l| l.starts_with("shop,1,") && l.ends_with(",可口可乐500ml,,,a")),
+        "{masters}"
+    );
 }
 
 #[test]
@@ -213,7 +223,9 @@ fn rejected_rows_are_listed_and_the_code_is_3() {
     let lines: Vec<&str> = rejected.lines().collect();
     assert_eq!(lines[0], "file,line,reason,raw");
     assert_eq!(lines.len(), 4, "{rejected}");
-    for (line, part) in lines[1..].iter().zip([",10,\"duplicate: node shop already has sku 1", ",11,missing: name", ",12,"]) {
+    for (line, part) in
+        lines[1..].iter().zip([",10,\"duplicate: node shop already has sku 1", ",11,missing: name", ",12,"])
+    {
         assert!(line.contains(part), "{line}");
     }
     assert!(stdout.contains("rejected 3 rows"), "{stdout}");
@@ -224,11 +236,13 @@ fn rejected_rows_are_listed_and_the_code_is_3() {
 fn match_calls_its_tables_left_and_right() {
     let room = Room::new();
     let left = room.put("left.csv", "id,title,manufacturer,price\n1,可口可乐500ml,,$3\n2,雪碧500ml,,\n");
-    let right = room.put("right.jsonl", "{\"id\":1,\"name\":\"可口可乐 500毫升\"}\n{\"id\":2,\"name\":\"芬达 2L\"}\n");
+    let right = room
+        .put("right.jsonl", "{\"id\":1,\"name\":\"可口可乐 500毫升\"}\n{\"id\":2,\"name\":\"芬达 2L\"}\n");
     let out = room.path("out");
     run(&["match", shown(&left), shown(&right), "--out", shown(&out), "-q"], 0);
     let masters = text(&out.join("masters.csv"));
-    let keys: Vec<&str> = masters.lines().skip(1).filter_map(|l| l.rsplit_once(',')).map(|(k, _)| k).collect();
+    let keys: Vec<&str> =
+        masters.lines().skip(1).filter_map(|l| l.rsplit_once(',')).map(|(k, _)| k).collect();
     assert_eq!(keys, ["left,1", "left,2", "right,1", "right,2"]);
     for line in text(&out.join("links.csv")).lines().skip(1) {
         assert!(line.starts_with("left,"), "{line}");
@@ -238,7 +252,10 @@ fn match_calls_its_tables_left_and_right() {
 #[test]
 fn score_keeps_the_files_own_columns() {
     let room = Room::new();
-    let pairs = room.put("pairs.csv", "left_name,right_name,label\n可口可乐500ml,可口可乐 500毫升,1\n,x,0\n农夫山泉1L,农夫山泉1.5L,0\n");
+    let pairs = room.put(
+        "pairs.csv",
+        "left_name,right_name,label\n可口可乐500ml,可口可乐 500毫升,1\n,x,0\n农夫山泉1L,农夫山泉1.5L,0\n",
+    );
     let out = room.path("scored/answer.csv");
     run(&["score", shown(&pairs), "--out", shown(&out), "-q"], 3);
     let scored = text(&out);
@@ -268,8 +285,14 @@ fn explain_speaks_both_languages() {
 #[test]
 fn the_demo_tells_its_story() {
     let room = Room::new();
-    for (language, parts) in [("en", ["precision", "Next:", "report.html"]), ("zh", ["准确率", "下一步", "report.html"])] {
-        let output = tongpin().args(["demo", "-q", "--lang", language]).current_dir(room.0.path()).output().expect("run");
+    for (language, parts) in
+        [("en", ["precision", "Next:", "report.html"]), ("zh", ["准确率", "下一步", "report.html"])]
+    {
+        let output = tongpin()
+            .args(["demo", "-q", "--lang", language])
+            .current_dir(room.0.path())
+            .output()
+            .expect("run");
         let out = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         for part in parts {
@@ -300,7 +323,8 @@ fn a_stop_leaves_nothing_half_written() {
             .spawn()
             .expect("started");
         std::thread::sleep(Duration::from_millis(delay));
-        let sent = Process::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+        let sent =
+            Process::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
         assert!(sent.is_ok());
         let code = child.wait().expect("ended").code();
         match code {

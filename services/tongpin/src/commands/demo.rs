@@ -1,11 +1,11 @@
 //! `demo`: the project's own six nodes, linked and shown, with the precision against their truth. Data and truth are
 //! in the program, so it needs nothing but the models.
 
-use super::{Failure, Finish, Job, print, produce};
+use super::{Done, Failure, Finish, Job, print, produce};
 use crate::args::{Call, Zones, shown};
 use crate::examples;
-use crate::kinds::{reason_in_words, zone_name};
-use crate::lang::{Language, pick, say, thousands};
+use crate::kinds::reason_in_words;
+use crate::lang::{Language, confidence, percent, pick, say, thousands};
 use crate::report;
 use domain::{LocalSku, SkuKey, Zone};
 use engine::{LinkOutcome, ScoredPair};
@@ -38,85 +38,97 @@ pub fn demo(call: &Call, out: &Path) -> Result<Finish, Failure> {
         return Ok(Finish::with(done.records.rejected.len()));
     }
     let language = call.language;
+    let parts = [
+        counts(&done, language),
+        judgement(&judge(&done.records.skus, &done.outcome), language),
+        zones(&done, language),
+        next_steps(out, language),
+    ];
+    print(&format!("\n{}", parts.join("\n")));
+    Ok(Finish::with(done.records.rejected.len()))
+}
+
+fn counts(done: &Done, language: Language) -> String {
     let counts = &done.counts;
+    let nodes = counts.nodes.len();
+    let [records, masters, joined, pairs, questions] = [
+        counts.records(),
+        counts.joined_masters(),
+        counts.joined_records(),
+        counts.zone(Zone::Auto),
+        done.outcome.reviews.len(),
+    ]
+    .map(thousands);
+    say!(
+        language,
+        "Tongpin linked {records} records of {nodes} nodes, each with its own codes and names:\n  \
+         {masters} goods are held by two or more records ({joined} records)\n  \
+         {pairs} pairs were linked by machine\n  \
+         {questions} questions are left for a person\n",
+        "同品把 {nodes} 个节点各自编码、各自命名的 {records} 条记录关联了起来：\n  \
+         {masters} 个商品由两条以上记录共有（共 {joined} 条）\n  \
+         {pairs} 对名称由机器自动关联\n  \
+         {questions} 个问题留给人确认\n"
+    )
+}
+
+fn judgement(judged: &Judged, language: Language) -> String {
+    let Judged { linked, right, true_pairs } = judged;
+    let (precision, recall) = (percent(*right, *linked), percent(*right, *true_pairs));
+    say!(
+        language,
+        "Checked against the demo's own truth, over pairs of records in different nodes:\n  \
+         {right} of the {linked} that share a group are right (precision {precision});\n  \
+         {right} of the {true_pairs} true pairs were found (recall {recall}).\n  \
+         The demo's names were written for this project. Expect other figures on your data, and check a sample there.\n",
+        "对照演示数据自带的标准答案（只看不同节点之间的记录对）：\n  \
+         归为一组的 {linked} 对中 {right} 对正确（准确率 {precision}）；\n  \
+         全部 {true_pairs} 对真同品中找到了 {right} 对（召回率 {recall}）。\n  \
+         演示名称是为本项目编写的；换成您的数据，数字会不同，请抽样核对。\n"
+    )
+}
+
+/// A few pairs of each zone, each with its reason.
+fn zones(done: &Done, language: Language) -> String {
     let skus = &done.records.skus;
-    let judged = judge(skus, &done.outcome);
-
-    let mut text = String::from("\n");
-    let mut line = |l: String| {
-        text.push_str(&l);
-        text.push('\n');
-    };
-    let (records, nodes) = (thousands(counts.records()), counts.nodes.len());
-    line(say!(
-        language,
-        "Tongpin linked {records} records of {nodes} nodes, each with its own codes and names:",
-        "同品把 {nodes} 个节点各自编码、各自命名的 {records} 条记录关联了起来："
-    ));
-    let masters = thousands(counts.joined_masters());
-    let joined = thousands(counts.joined_records());
-    let pairs = thousands(judged.linked);
-    let questions = thousands(done.outcome.reviews.len());
-    line(say!(
-        language,
-        "  {masters} goods are held by two or more records ({joined} records)",
-        "  {masters} 个商品由两条以上记录共有（共 {joined} 条）"
-    ));
-    line(say!(
-        language,
-        "  {pairs} pairs across nodes were linked by machine",
-        "  {pairs} 对跨节点名称由机器自动关联"
-    ));
-    line(say!(language, "  {questions} questions are left for a person", "  {questions} 个问题留给人确认"));
-    let (right, linked, all) = (judged.right, judged.linked, judged.true_pairs);
-    let share = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
-    let (precision, recall) = (share(right, linked), share(right, all));
-    line(String::new());
-    line(say!(
-        language,
-        "  Checked against the demo's truth: {right} of {linked} linked pairs are right (precision {precision:.1}%),\n  \
-         and {right} of the {all} true pairs were found (recall {recall:.1}%).\n  \
-         The demo's names were written for this project: expect other figures on your data, and check a sample there.",
-        "  对照演示数据的标准答案：自动关联的 {linked} 对中 {right} 对正确（准确率 {precision:.1}%），\n  \
-         全部 {all} 对真同品中找到了 {right} 对（召回率 {recall:.1}%）。\n  \
-         演示名称是为本项目编写的：换成您的数据，数字会不同，请抽样核对。"
-    ));
-
-    let chosen = examples::choose(skus, &done.outcome, 12);
+    // As many as for a page, then a few of them: the same spread, fewer lines.
+    let chosen = examples::choose(skus, &done.outcome, 4 * SHOWN);
+    let mut out = String::new();
     for (zone, pairs) in
         [(Zone::Auto, &chosen.linked), (Zone::Review, &chosen.asked), (Zone::Reject, &chosen.apart)]
     {
         if pairs.is_empty() {
             continue;
         }
-        line(String::new());
-        line(format!("{}{}", zone_name(zone, language), pick(language, ":", "：")));
-        // Every third of those chosen for a page: the same spread, fewer lines.
+        let title = match zone {
+            Zone::Auto => pick(language, "Linked, for instance:", "自动关联，例如："),
+            Zone::Review => pick(language, "Asked of a person, for instance:", "请人确认，例如："),
+            Zone::Reject => pick(language, "Left apart, for instance:", "不关联，例如："),
+        };
+        out.push_str(title);
+        out.push('\n');
         for pair in pairs.iter().step_by(pairs.len().div_ceil(SHOWN)) {
-            line(example(skus, pair, language));
+            out.push_str(&example(skus, pair, language));
+            out.push('\n');
         }
+        out.push('\n');
     }
-    line(String::new());
+    out
+}
+
+/// The program is named as it was called, so that the lines can be copied.
+fn next_steps(out: &Path, language: Language) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "tongpin".to_owned());
     let report = shown(&out.join("report.html"));
-    line(say!(language, "Report:  {report}", "报告：    {report}"));
-    line(
-        pick(
-            language,
-            "Next:    tongpin explain '绍兴黄酒礼盒A款' '鉴湖醉礼盒'",
-            "下一步：  tongpin explain '绍兴黄酒礼盒A款' '鉴湖醉礼盒'",
-        )
-        .to_owned(),
-    );
-    line(
-        pick(
-            language,
-            "         tongpin link your-records.xlsx --out out/mine      (columns node, sku, name)",
-            "          tongpin link 您的商品表.xlsx --out out/mine     （列：节点、编码、名称）",
-        )
-        .to_owned(),
-    );
-    print(text.trim_end());
-    Ok(Finish::with(done.records.rejected.len()))
+    say!(
+        language,
+        "Report  {report}\n\
+         Next    {program} explain '绍兴黄酒礼盒A款' '鉴湖醉礼盒'\n        \
+         {program} link YOUR-RECORDS.xlsx --out out/mine     (columns node, sku, name)",
+        "报告    {report}\n\
+         下一步  {program} explain '绍兴黄酒礼盒A款' '鉴湖醉礼盒'\n        \
+         {program} link 您的商品表.xlsx --out out/mine     （列：节点、编码、名称）"
+    )
 }
 
 fn example(skus: &[LocalSku], pair: &ScoredPair, language: Language) -> String {
@@ -127,8 +139,8 @@ fn example(skus: &[LocalSku], pair: &ScoredPair, language: Language) -> String {
         format!("{name}{}{spec} ({})", if cut { "…" } else { "" }, sku.key.node)
     };
     let reason = reason_in_words(&pair.reason, language);
-    let confidence = pair.confidence;
-    format!("  {confidence:.2}  {}  ~  {}\n        {reason}", side(pair.left), side(pair.right))
+    let confidence = confidence(pair.confidence);
+    format!("  {confidence:>5}  {}  ~  {}\n         {reason}", side(pair.left), side(pair.right))
 }
 
 /// How the machine's links stand to the truth, over pairs of records in different nodes.

@@ -22,24 +22,106 @@ pub fn names(left: &str, right: &str, statements: &[Statement<'_>]) -> (String, 
     let (a, b): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
     let (fold_a, fold_b) = (folded(&a), folded(&b));
     let (mut marks_a, mut marks_b) = own_characters(&fold_a, &fold_b);
-    // Weak statements first, so that a contradiction is painted last and stays visible.
-    let weight = |v: Verdict| match v {
-        Verdict::OneSided => 0,
-        Verdict::Agrees => 1,
-        Verdict::Partly => 2,
-        Verdict::Differs | Verdict::Veto => 3,
-    };
-    let mut ordered: Vec<&Statement<'_>> =
-        statements.iter().filter(|s| !s.kind.is_empty() && s.verdict != Verdict::Veto).collect();
-    ordered.sort_by_key(|s| weight(s.verdict));
-    for s in ordered {
-        let right_text = if s.right.is_empty() { s.left } else { s.right };
-        paint(&fold_a, &mut marks_a, s.left, s.verdict);
-        paint(&fold_b, &mut marks_b, right_text, s.verdict);
-    }
-    paint_spans(left, &mut marks_a, statements);
-    paint_spans(right, &mut marks_b, statements);
+    let said = Said::of(statements);
+    said.paint(left, &fold_a, &mut marks_a, Side::Left);
+    said.paint(right, &fold_b, &mut marks_b, Side::Right);
     (html(&a, &marks_a, left_cut), html(&b, &marks_b, right_cut))
+}
+
+/// A brand, spec or unit column as HTML.
+pub fn field(text: &str, statements: &[Statement<'_>], side: Side) -> String {
+    let (text, was_cut) = cut(text, NAME_LIMIT);
+    let chars: Vec<char> = text.chars().collect();
+    let mut marks = vec![Mark::Plain; chars.len()];
+    Said::of(statements).paint(text, &folded(&chars), &mut marks, side);
+    html(&chars, &marks, was_cut)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Left,
+    Right,
+}
+
+/// The words of the statements, weakest verdict first, so that a contradiction is painted last and stays visible.
+struct Said<'s> {
+    words: Vec<Word<'s>>,
+}
+
+struct Word<'s> {
+    kind: &'s str,
+    text: &'s str,
+    verdict: Verdict,
+    /// `None`: said by either.
+    side: Option<Side>,
+}
+
+impl<'s> Said<'s> {
+    fn of(statements: &[Statement<'s>]) -> Self {
+        let mut words = Vec::new();
+        for s in statements.iter().filter(|s| !s.kind.is_empty() && s.verdict != Verdict::Veto) {
+            let mut add = |text: &'s str, verdict, side| {
+                words.push(Word { kind: s.kind, text, verdict, side });
+            };
+            if s.right.is_empty() {
+                s.left.split(' ').for_each(|word| add(word, s.verdict, None));
+                continue;
+            }
+            for (own, other, side) in [(s.left, s.right, Side::Left), (s.right, s.left, Side::Right)] {
+                for word in own.split(' ') {
+                    // Of `DZ47 C16 ≠ DZ47 C20` only the last words differ.
+                    let shared = other.split(' ').any(|o| o == word);
+                    add(word, if shared { Verdict::Agrees } else { s.verdict }, Some(side));
+                }
+            }
+        }
+        words.retain(|w| !w.text.is_empty());
+        words.sort_by_key(|w| match w.verdict {
+            Verdict::OneSided => 0,
+            Verdict::Agrees => 1,
+            Verdict::Partly => 2,
+            Verdict::Differs | Verdict::Veto => 3,
+        });
+        Said { words }
+    }
+
+    fn of_side(&self, side: Side) -> impl Iterator<Item = &Word<'s>> {
+        self.words.iter().filter(move |w| w.side.is_none_or(|s| s == side))
+    }
+
+    fn paint(&self, name: &str, folded_name: &[char], marks: &mut [Mark], side: Side) {
+        for word in self.of_side(side) {
+            paint_word(folded_name, marks, word);
+        }
+        for span in Normalizer::shared().spans(name) {
+            let at = name[..span.start].chars().count();
+            let end = at + name[span.start..span.end].chars().count();
+            let Some(place) = marks.get_mut(at..end) else { continue };
+            if place.iter().any(|m| matches!(m, Mark::Stated(_))) {
+                continue;
+            }
+            if let Some(verdict) = self.verdict_of(&name[span.start..span.end], span.kind, side) {
+                place.fill(Mark::Stated(verdict));
+            }
+        }
+    }
+
+    /// What the statements say of a place that `normalize` read: the word that it is without its separators, else the
+    /// only verdict there is on its kind.
+    fn verdict_of(&self, text: &str, place: SpanKind, side: Side) -> Option<Verdict> {
+        let about: Vec<&Word<'_>> = self.of_side(side).filter(|w| speaks_of(w.kind, place)).collect();
+        let letters = letters_of(text);
+        if let Some(word) = about.iter().find(|w| letters_of(w.text) == letters) {
+            return Some(word.verdict);
+        }
+        let mut verdicts: Vec<Verdict> = about.iter().map(|w| w.verdict).collect();
+        verdicts.dedup();
+        if let [only] = verdicts[..] { Some(only) } else { None }
+    }
+}
+
+fn letters_of(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// One comparable character each: width and case do not tell goods apart.
@@ -85,54 +167,27 @@ fn own_characters(a: &[char], b: &[char]) -> (Vec<Mark>, Vec<Mark>) {
     (marks_a, marks_b)
 }
 
-/// Paints the places that `normalize` read and no word was found in, where only one verdict is possible.
-fn paint_spans(name: &str, marks: &mut [Mark], statements: &[Statement<'_>]) {
-    for span in Normalizer::shared().spans(name) {
-        let at = name[..span.start].chars().count();
-        let end = at + name[span.start..span.end].chars().count();
-        let Some(place) = marks.get_mut(at..end) else { continue };
-        if place.iter().any(|m| matches!(m, Mark::Stated(_))) {
-            continue;
-        }
-        let mut verdicts: Vec<Verdict> = statements
-            .iter()
-            .filter(|s| s.verdict != Verdict::Veto && speaks_of(s.kind, span.kind))
-            .map(|s| s.verdict)
-            .collect();
-        verdicts.dedup();
-        if let [verdict] = verdicts[..] {
-            place.fill(Mark::Stated(verdict));
-        }
-    }
-}
-
 fn speaks_of(kind: &str, place: SpanKind) -> bool {
     match place {
         SpanKind::Brand => kind == "brand",
         SpanKind::Head => kind == "head",
         SpanKind::Pack => kind == "pack",
         SpanKind::Code => kind == "code",
-        SpanKind::Quantity => kinds::is_dimension(kind),
-        SpanKind::Variant | SpanKind::Claim => {
-            !kinds::is_dimension(kind)
-                && !matches!(kind, "" | "brand" | "head" | "pack" | "code" | "number" | "gtin")
-        }
+        SpanKind::Quantity => kinds::is_amount(kind),
+        SpanKind::Variant | SpanKind::Claim => kinds::is_word(kind),
     }
 }
 
-/// Paints every occurrence of each of the statement's words. A word of letters or digits must stand alone: the 5 of
-/// a statement is not the 5 of 500ml.
-fn paint(name: &[char], marks: &mut [Mark], said: &str, verdict: Verdict) {
-    for word in said.split(' ').filter(|w| !w.is_empty()) {
-        let word = folded(&word.chars().collect::<Vec<char>>());
-        if word.len() > name.len() {
-            continue;
-        }
-        for at in 0..=name.len() - word.len() {
-            let end = at + word.len();
-            if name[at..end] == word[..] && stands_alone(name, at, end) {
-                marks[at..end].fill(Mark::Stated(verdict));
-            }
+/// Paints every occurrence of a word. Letters and digits must stand alone: the 5 of a statement is not the 5 of 500ml.
+fn paint_word(name: &[char], marks: &mut [Mark], word: &Word<'_>) {
+    let text = folded(&word.text.chars().collect::<Vec<char>>());
+    if text.len() > name.len() {
+        return;
+    }
+    for at in 0..=name.len() - text.len() {
+        let end = at + text.len();
+        if name[at..end] == text[..] && stands_alone(name, at, end) {
+            marks[at..end].fill(Mark::Stated(word.verdict));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The report's sections, top to bottom: what a reader wants to know first comes first.
 
-use super::compare;
+use super::compare::{self, Side};
 use super::html::{both, counted, escape, heading, name, note, stacked};
 use super::picture::histogram;
 use super::{EXAMPLES, GROUPS, REJECTED};
@@ -9,7 +9,7 @@ use crate::failure;
 use crate::kinds::{
     STATES, Statement, TEXT_ONLY, Verdict, kind_name, stage_name, state_key, state_name, statements,
 };
-use crate::lang::{Language, percent, thousands};
+use crate::lang::{Language, confidence, percent, thousands};
 use crate::summary::Summary;
 use domain::{LocalSku, Zone};
 use engine::ScoredPair;
@@ -232,44 +232,25 @@ fn example(left: &LocalSku, right: &LocalSku, pair: &ScoredPair) -> String {
     let chips: String = parts.iter().map(chip).collect();
     format!(
         "<li class=\"{zone}\"><span class=\"confidence\">{confidence}</span>\n{}\n{}\n<p class=\"chips\">{chips}</p></li>\n",
-        side(left, &left_name, &parts, true),
-        side(right, &right_name, &parts, false),
+        side(left, &left_name, &parts, Side::Left),
+        side(right, &right_name, &parts, Side::Right),
         zone = pair.zone.as_str(),
-        confidence = rounded(pair.confidence),
+        confidence = escape(&confidence(pair.confidence)),
     )
 }
 
-/// Two decimals, never rounded up to a certainty that nobody claims.
-fn rounded(confidence: f64) -> String {
-    if confidence > 0.99 && confidence < 1.0 { ">0.99".to_owned() } else { format!("{confidence:.2}") }
-}
-
-fn side(sku: &LocalSku, shown_name: &str, parts: &[Statement<'_>], is_left: bool) -> String {
-    let field = |value: &Option<String>| {
-        value.as_ref().map(|v| {
-            let (one, two) = compare::names(v, v, &one_side(parts, is_left));
-            if is_left { one } else { two }
-        })
-    };
-    let fields: Vec<String> = [&sku.brand, &sku.spec, &sku.unit].into_iter().filter_map(field).collect();
+fn side(sku: &LocalSku, shown_name: &str, parts: &[Statement<'_>], which: Side) -> String {
+    let fields: Vec<String> = [&sku.brand, &sku.spec, &sku.unit]
+        .into_iter()
+        .flatten()
+        .map(|text| compare::field(text, parts, which))
+        .collect();
     let fields = if fields.is_empty() { String::new() } else { format!("<em>{}</em>", fields.join(" · ")) };
     format!(
         "<div class=\"side\"><span class=\"name\">{shown_name}</span>{fields}<small>{} · {}</small></div>",
         name(&sku.key.node.0),
         name(&sku.key.sku.0)
     )
-}
-
-/// The statements as one side made them, for its brand, spec and unit columns.
-fn one_side<'r>(parts: &[Statement<'r>], is_left: bool) -> Vec<Statement<'r>> {
-    parts
-        .iter()
-        .map(|s| Statement {
-            left: if is_left || s.right.is_empty() { s.left } else { s.right },
-            right: "",
-            ..s.clone()
-        })
-        .collect()
 }
 
 fn chip(statement: &Statement<'_>) -> String {
