@@ -220,9 +220,10 @@ def read_families():
             brands = []
             for b in (cols[0].split("+") if cols[0] else [""]):
                 if b.startswith("@maker:"):
-                    r = random.Random(digest("maker" + trade + line))
-                    free = [m for m in W.makers if m not in W.brands]
-                    brands += [(m, True) for m in r.sample(free, int(b[7:]))]
+                    # ranked, so that a new brand or maker disturbs only the rows it touches
+                    row = "maker:" + trade + cols[2].split("|")[0] + opts.get("id", "")
+                    free = sorted((m for m in W.makers if m not in W.brands), key=lambda m: digest(row + m))
+                    brands += [(m, True) for m in free[:int(b[7:])]]
                 else:
                     brands.append((b, False))
             for b, maker in brands:
@@ -397,14 +398,27 @@ def trim(x):
     return s
 
 
-def quantity(size, st, r, name_only=True):
+COUNT_EN = {"片": "pcs", "抽": " sheets", "粒": "pcs", "枚": "pcs", "支": "pcs", "只": "pcs", "个": "pcs", "张": " sheets", "卷": " rolls", "条": "pcs",
+            "根": "pcs", "双": " pairs", "米": "m", "包": " packs", "盒": " boxes", "盘": " coils", "节": " sheets", "码": "yd", "套": " sets",
+            "层": "ply", "盎司": "oz", "磅": "lb", "平方": "mm2", "件套": "-piece set"}
+
+
+def english_count(text):
+    for zh in sorted(COUNT_EN, key=len, reverse=True):
+        text = text.replace(zh, COUNT_EN[zh])
+    return text
+
+
+def quantity(size, st, r):
     """One way of writing a size."""
     q, u = size.qty, size.unit
     if not q:
         text = size.key
         if r.random() < 0.5:
             text = text.replace("*", st.times if st.times != "×" or r.random() < .5 else "*")
-        return text
+        if st.dialect == "import":
+            return english_count(text)
+        return W.trad(text) if st.dialect in ("hk", "tw") else text
     v = float(q)
     habit = r.random() < st.strict
     d = st.dialect
@@ -484,12 +498,10 @@ def quantity(size, st, r, name_only=True):
         return q + u + r.choice(["装", "入"] if u not in "片粒" else ["装"])
     if u == "片" and r.random() < 0.06:
         return q + "枚" if r.random() < .3 else q + "P"
-    if d == "hk" and u in ("片", "粒", "个", "卷", "条"):
-        return q + {"个": "個", "卷": "卷", "条": "條"}.get(u, u)
-    return q + u
+    return q + (W.trad(u) if d in ("hk", "tw") else u)
 
 
-BOX_EN = {"罐": ["Can"], "瓶": ["Bottle", "Btl"], "袋": ["Bag", "Pack"], "盒": ["Box"], "桶": ["Tub", "Drum"], "杯": ["Cup"], "包": ["Pack"], "支": ["Tube"],
+BOX_EN = {"罐": ["Can"], "瓶": ["Bottle", "Btl"], "袋": ["Bag", "Pack"], "盒": ["Box"], "桶": ["Tub", "Tub", "Pail"], "杯": ["Cup"], "包": ["Pack"], "支": ["Tube"],
           "玻璃瓶": ["Glass Bottle"], "碗": ["Bowl"]}
 BOX_HK = {"瓶": ["樽", "樽", "支"], "罐": ["罐"], "盒": ["盒", "紙包"], "袋": ["包", "袋"], "包": ["包"], "桶": ["桶"], "杯": ["杯"], "听": ["罐"]}
 BOX_ALT = {"罐": ["罐", "罐", "听"], "袋": ["袋", "包"], "包": ["包", "袋"], "瓶": ["瓶"], "桶": ["桶"], "盒": ["盒"]}
@@ -513,6 +525,8 @@ def size_text(p, st, r, keep, case_unique):
     n, outer, d = p.n, p.outer, st.dialect
     if n == 1:
         if not q:
+            if d == "import":
+                return ""
             if "box" in keep and box:
                 return box + ("装" if r.random() < .6 and d in ("till", "full", "eshop", "hand") else "")
             return ""
@@ -690,7 +704,9 @@ def english_ok(p):
         return False
     if f.sub and not f.sub.en:
         return False
-    return bool(f.head.en) and all(v.en or v.zh == "普通" or ASCII.match(v.zh) or k == "m" for k, v in p.vars)
+    if not p.size.qty and re.search(r"[\u4e00-\u9fff]", english_count(p.size.key)):
+        return False
+    return bool(f.head.en) and all(v.en or v.zh == "普通" or ASCII.match(v.zh) for k, v in p.vars)
 
 
 def join(parts, st, r):
@@ -899,7 +915,7 @@ def compose(p, st, r, keep, case_unique):
         elif r.random() < .04:
             name += r.choice(["(门店)", "-新", "(央厨)", "（专供）", "-A", "(自提)"])
         b_col = f.brand.zh if brand and st.brand_col and r.random() < .3 else ""
-        unit = unit_word or ("kg" if r.random() < .5 else "")
+        unit = unit_word or ("kg" if f.trade == "fresh" and r.random() < .5 else "")
     return name.strip(), b_col, spec.strip(), unit
 
 

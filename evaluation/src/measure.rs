@@ -37,7 +37,7 @@ pub fn measure(
     let mut stages: Vec<(String, f64)> =
         prepared.timings.iter().map(|(s, t)| ((*s).to_owned(), *t)).collect();
     let clock = Instant::now();
-    let scored = engine.score(&prepared, progress);
+    let scored = engine.score(&prepared, &options.many_per_node, progress);
     stages.push(("score".to_owned(), clock.elapsed().as_secs_f64()));
     let clock = Instant::now();
     let outcome = engine.group(&set.records, &prepared, &scored, &options);

@@ -66,7 +66,6 @@ impl BenchSet {
         } else {
             None
         };
-        let mut truth = FxHashSet::default();
         let matches_file = file("matches.csv");
         // Where the truth is partial, the listed matches are the truth; elsewhere the clusters are.
         let judged = match name.as_str() {
@@ -74,14 +73,12 @@ impl BenchSet {
             "hk-pricewatch-trilingual" => Judged::Anchored,
             _ => Judged::All,
         };
-        match &clusters {
-            Some(clusters) if judged == Judged::All => truth = cross_node_pairs(clusters, &records),
-            _ if matches_file.is_file() => {
-                truth = listed(&matches_file, &at, true)?;
-            }
-            Some(clusters) => truth = cross_node_pairs(clusters, &records),
+        let truth = match &clusters {
+            Some(clusters) if judged == Judged::All => cross_node_pairs(clusters, &records),
+            _ if matches_file.is_file() => listed(&matches_file, &at, true)?,
+            Some(clusters) => cross_node_pairs(clusters, &records),
             None => bail!("{} has neither truth.csv nor matches.csv", folder.display()),
-        }
+        };
         let negatives_file = file("hard_negatives.csv");
         let hard_negatives = if negatives_file.is_file() {
             listed(&negatives_file, &at, false)?
@@ -133,10 +130,9 @@ fn clusters(path: &Path, at: &FxHashMap<SkuKey, u32>, count: usize) -> Result<Ve
         let next = number.len() as u32;
         out[*record as usize] = *number.entry(row["cluster"].clone()).or_insert(next);
     }
-    let mut next = number.len() as u32;
-    for cluster in out.iter_mut().filter(|c| **c == u32::MAX) {
+    let lonely = out.iter_mut().filter(|c| **c == u32::MAX);
+    for (next, cluster) in (number.len() as u32..).zip(lonely) {
         *cluster = next;
-        next += 1;
     }
     Ok(out)
 }

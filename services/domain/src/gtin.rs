@@ -10,8 +10,7 @@ impl Gtin {
     /// Reads 8 to 14 digits; blanks and hyphens are ignored, leading zeros that a spreadsheet dropped are put back.
     /// `None` when it is not one (letters, wrong length, wrong check digit, all zeros).
     pub fn parse(text: &str) -> Option<Gtin> {
-        let digits: Vec<u8> =
-            text.trim().bytes().filter(|b| !matches!(b, b' ' | b'-')).collect();
+        let digits: Vec<u8> = text.trim().bytes().filter(|b| !matches!(b, b' ' | b'-')).collect();
         if !(7..=14).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }

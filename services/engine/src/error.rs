@@ -15,7 +15,9 @@ pub enum EngineError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("there is no scorer named `{name}` in {folder}; there are: {known}")]
     NoScorer { name: String, folder: PathBuf, known: String },
-    #[error("{path} does not match its checksum in manifest.json: it is damaged or changed; take it anew from the project")]
+    #[error(
+        "{path} does not match its checksum in manifest.json: it is damaged or changed; take it anew from the project"
+    )]
     Checksum { path: PathBuf },
     #[error(transparent)]
     Model(#[from] score::ModelError),

@@ -114,6 +114,8 @@ pub struct LinkOutcome {
     /// Candidates scored, before the report floor.
     pub candidates: usize,
     pub prior_shift: f64,
+    /// Nodes that seem to list products several times: their links are asked rather than made.
+    pub repeating_nodes: Vec<String>,
     /// (stage, wall seconds)
     pub timings: Vec<(&'static str, f64)>,
 }
@@ -137,7 +139,7 @@ impl Engine {
         let mut prepared = self.prepare(records, &options.retrieval, progress)?;
         let mut timings = std::mem::take(&mut prepared.timings);
         let clock = Instant::now();
-        let scored = self.score(&prepared, progress);
+        let scored = self.score(&prepared, &options.many_per_node, progress);
         timings.push(("score", clock.elapsed().as_secs_f64()));
         let clock = Instant::now();
         progress.stage("link", 0);
@@ -194,10 +196,9 @@ impl Engine {
         let states = states(prepared, &groups, &asked, &constraints);
         let mut masters = vec![0; records.len()];
         let mut input_states = vec![MatchState::NoCandidate; records.len()];
-        for record in 0..prepared.order.len() {
-            let at = prepared.order[record] as usize;
-            masters[at] = groups.group_of[record];
-            input_states[at] = states[record];
+        for ((at, group), state) in prepared.order.iter().zip(&groups.group_of).zip(&states) {
+            masters[*at as usize] = *group;
+            input_states[*at as usize] = *state;
         }
         let scored_pairs = pairs
             .iter()
@@ -230,6 +231,7 @@ impl Engine {
             states: input_states,
             candidates: prepared.candidates.len(),
             prior_shift: scored.prior_shift,
+            repeating_nodes: scored.repeating_nodes.clone(),
             timings: Vec::new(),
         }
     }

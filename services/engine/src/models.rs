@@ -24,14 +24,16 @@ impl Default for EngineOptions {
 /// Finds the models folder: the one given, else `TONGPIN_MODELS`, else `models` here or in a folder above, else above
 /// the running program.
 pub fn models_folder(given: Option<&Path>) -> Result<PathBuf, EngineError> {
-    let named = given.map(Path::to_path_buf).or_else(|| std::env::var_os("TONGPIN_MODELS").map(PathBuf::from));
+    let named =
+        given.map(Path::to_path_buf).or_else(|| std::env::var_os("TONGPIN_MODELS").map(PathBuf::from));
     if let Some(folder) = named {
         return Ok(folder);
     }
     let here = std::env::current_dir().ok();
     let program = std::env::current_exe().ok();
     let above = |start: Option<PathBuf>| {
-        start.and_then(|s| s.ancestors().map(|a| a.join("models")).find(|m| m.join("manifest.json").is_file()))
+        start
+            .and_then(|s| s.ancestors().map(|a| a.join("models")).find(|m| m.join("manifest.json").is_file()))
     };
     above(here).or_else(|| above(program)).ok_or(EngineError::NoModels)
 }
@@ -69,7 +71,11 @@ fn open_scorer(models: &Path, name: &str) -> Result<Model, EngineError> {
 
 impl Engine {
     /// Opens encoder and scorer. Where no ONNX Runtime is found, gets it through `pip` and says so.
-    pub fn open(models: &Path, options: &EngineOptions, progress: &dyn Progress) -> Result<Engine, EngineError> {
+    pub fn open(
+        models: &Path,
+        options: &EngineOptions,
+        progress: &dyn Progress,
+    ) -> Result<Engine, EngineError> {
         let model = open_scorer(models, &options.scorer)?;
         embed::runtime::ensure(models, |line| progress.note(line))?;
         Ok(Engine { normalizer: Normalizer::shared(), encoder: Encoder::open(models)?, model })
@@ -78,6 +84,10 @@ impl Engine {
     /// An engine that can prepare candidates and features but not score: what training starts from.
     pub fn untrained(models: &Path, progress: &dyn Progress) -> Result<Engine, EngineError> {
         embed::runtime::ensure(models, |line| progress.note(line))?;
-        Ok(Engine { normalizer: Normalizer::shared(), encoder: Encoder::open(models)?, model: Model::blank() })
+        Ok(Engine {
+            normalizer: Normalizer::shared(),
+            encoder: Encoder::open(models)?,
+            model: Model::blank(),
+        })
     }
 }

@@ -33,7 +33,8 @@ fn completeness(name: &ParsedName) -> usize {
 pub fn golden<'a>(members: impl Iterator<Item = (&'a LocalSku, &'a ParsedName)>) -> Option<GoldenRecord> {
     let members: Vec<_> = members.collect();
     let best = members.iter().rev().max_by_key(|(_, parsed)| completeness(parsed))?;
-    let sourced = |record: &LocalSku, value: &str| Sourced { value: value.to_owned(), source: record.key.clone() };
+    let sourced =
+        |record: &LocalSku, value: &str| Sourced { value: value.to_owned(), source: record.key.clone() };
     let first = |read: fn(&LocalSku) -> Option<&String>| {
         std::iter::once(best)
             .chain(&members)

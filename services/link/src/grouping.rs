@@ -192,7 +192,10 @@ pub fn group(
                 // A pair inside a group is linked, also when the group rather than the pair decided it.
                 return Decision::Auto;
             }
-            if state.cannot.contains(&key(pair.left, pair.right)) || pair.vetoed || pair.confidence < policy.review {
+            if state.cannot.contains(&key(pair.left, pair.right))
+                || pair.vetoed
+                || pair.confidence < policy.review
+            {
                 return Decision::Reject;
             }
             let free = state.node_is_free(&members[a as usize], &members[b as usize]);
@@ -249,7 +252,10 @@ mod tests {
         assert_eq!(groups.group_of, expected);
         let mut backwards = pairs.to_vec();
         backwards.reverse();
-        assert_eq!(group(nodes, &rank, &backwards, constraints, &Policy::default(), judge).group_of, expected);
+        assert_eq!(
+            group(nodes, &rank, &backwards, constraints, &Policy::default(), judge).group_of,
+            expected
+        );
     }
 
     #[test]

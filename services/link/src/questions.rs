@@ -18,7 +18,12 @@ pub struct Question {
 
 /// The questions, most valuable first, and the final decision of each pair: a review pair whose question was not
 /// kept (a record is asked about at most `per_record` times) is rejected.
-pub fn questions(pairs: &[Pair], groups: &Groups, rank: &[u32], per_record: usize) -> (Vec<Question>, Vec<Decision>) {
+pub fn questions(
+    pairs: &[Pair],
+    groups: &Groups,
+    rank: &[u32],
+    per_record: usize,
+) -> (Vec<Question>, Vec<Decision>) {
     let mut best: FxHashMap<(u32, u32), u32> = FxHashMap::default();
     for (index, pair) in pairs.iter().enumerate() {
         if groups.decisions[index] != Decision::Review {
@@ -45,9 +50,9 @@ pub fn questions(pairs: &[Pair], groups: &Groups, rank: &[u32], per_record: usiz
     out.retain(|question| {
         let pair = &pairs[question.pair as usize];
         let (a, b) = joined(groups, pair);
-        let full = [a, b].iter().any(|g| {
-            asked.get(g).copied().unwrap_or(0) >= per_record * groups.members[*g as usize].len()
-        });
+        let full = [a, b]
+            .iter()
+            .any(|g| asked.get(g).copied().unwrap_or(0) >= per_record * groups.members[*g as usize].len());
         if !full {
             *asked.entry(a).or_default() += 1;
             *asked.entry(b).or_default() += 1;
@@ -65,9 +70,9 @@ pub fn questions(pairs: &[Pair], groups: &Groups, rank: &[u32], per_record: usiz
         })
         .collect();
     out.sort_by(|a, b| {
-        b.value.total_cmp(&a.value).then_with(|| {
-            place(&pairs[a.pair as usize], rank).cmp(&place(&pairs[b.pair as usize], rank))
-        })
+        b.value
+            .total_cmp(&a.value)
+            .then_with(|| place(&pairs[a.pair as usize], rank).cmp(&place(&pairs[b.pair as usize], rank)))
     });
     (out, decisions)
 }
@@ -121,8 +126,7 @@ mod tests {
         let pair = |left, right, confidence| Pair { left, right, confidence, vetoed: false };
         let pairs = [pair(0, 1, 0.95), pair(0, 2, 0.5), pair(1, 2, 0.6), pair(2, 3, 0.05)];
         let rank = [0, 1, 2, 3];
-        let groups =
-            group(&[0, 1, 2, 3], &rank, &pairs, &Constraints::default(), &Policy::default(), &Never);
+        let groups = group(&[0, 1, 2, 3], &rank, &pairs, &Constraints::default(), &Policy::default(), &Never);
         let (asked, decisions) = questions(&pairs, &groups, &rank, 3);
         assert_eq!(asked.len(), 1);
         assert_eq!((asked[0].record, asked[0].group, asked[0].pair), (2, 0, 2));

@@ -326,6 +326,11 @@ impl<'a> Scanner<'a> {
                 element.low += 0.5;
                 element.high += 0.5;
                 element.end = end + '半'.len_utf8();
+            } else if let Some(tenth) = self.spoken_tenths(at, end, unit) {
+                // 三斤六 is 3.6 斤, 两米五 is 2.5 m
+                element.low += tenth;
+                element.high += tenth;
+                element.end = end + '一'.len_utf8();
             }
         } else if let Some(end) = self.mistyped_zero(element.end) {
             let text = self.text[at..end].replace('o', "0");
@@ -335,6 +340,23 @@ impl<'a> Scanner<'a> {
             element.end = self.suffix(unit_end);
         }
         Some(element)
+    }
+
+    /// One Chinese digit behind a unit that people divide by ten in speech, where nothing countable follows it:
+    /// 三斤六, but not 三斤六包.
+    fn spoken_tenths(&self, at: usize, end: usize, unit: &Unit) -> Option<f64> {
+        let divided =
+            ["斤", "公斤", "米", "升", "吨", "两"].iter().any(|word| self.text[..end].ends_with(word));
+        let amount = matches!(unit.measure, Measure::Amount(..));
+        let spoken = self.text[at..].chars().next().is_some_and(numerals::begins_chinese);
+        let digit = self.text[end..]
+            .chars()
+            .next()
+            .filter(|c| numerals::begins_chinese(*c) && !"十半".contains(*c))?;
+        let read = numerals::chinese(&self.text[end..])?;
+        let behind = end + digit.len_utf8();
+        let alone = read.len == digit.len_utf8() && self.unit_at(behind, read.value).is_none();
+        (divided && amount && spoken && alone).then_some(read.value / 10.0)
     }
 
     /// Digits inside a code or a version do not begin a measure.

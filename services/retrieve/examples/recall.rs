@@ -10,7 +10,7 @@
 use domain::{LocalSku, ParsedName};
 use embed::Encoder;
 use normalize::Normalizer;
-use retrieve::{Candidate, Index, Options, Evening};
+use retrieve::{Candidate, Evening, Index, Options};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::path::Path;

@@ -26,8 +26,8 @@ impl Channels {
 pub struct Candidate {
     pub left: u32,
     pub right: u32,
-    /// Sum of the idf weights of the shared terms over the geometric mean of both sides' sums (BM25 for names, where a term
-    /// occurs once, normalised to 0..=1). Known for every pair, whoever proposed it.
+    /// Sum of the idf weights of the shared terms over the geometric mean of both sides' sums (BM25 where every term occurs
+    /// once, normalised to 0..=1). Known for every pair, whoever proposed it.
     pub bm25: f32,
     /// Cosine of the (centred) vectors, -1..=1. Known for every pair.
     pub cosine: f32,

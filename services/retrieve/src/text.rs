@@ -259,10 +259,12 @@ impl TextIndex {
     }
 }
 
-/// BM25's idf, which is never negative in this form (Lucene's).
+/// BM25's idf in Lucene's form, which is never negative, with a steeper slope: in names the rare word decides more than
+/// in prose (recall@10 of the fused list on coatings-erp: .980 with the plain idf, .995 at a power of 1.5 to 2).
 fn idf(documents: usize, document_frequency: u32) -> f32 {
+    const STEEPNESS: f32 = 1.75;
     let (n, df) = (documents as f32, document_frequency as f32);
-    (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
+    (1.0 + (n - df + 0.5) / (df + 0.5)).ln().powf(STEEPNESS)
 }
 
 fn scale_of(sum: f32) -> f32 {

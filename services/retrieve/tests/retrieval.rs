@@ -2,7 +2,7 @@
 
 use domain::{Gtin, ParsedName};
 use ndarray::Array2;
-use retrieve::{Candidate, Channels, Index, Options, Probe, RetrieveError, Evening};
+use retrieve::{Candidate, Channels, Evening, Index, Options, Probe, RetrieveError};
 use std::collections::{HashMap, HashSet};
 
 /// A repeatable stream of numbers (splitmix64), so that the tests need no seed and no crate.

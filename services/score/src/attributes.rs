@@ -1,7 +1,7 @@
 //! What two names state, kind by kind. Unknown is its own answer: an attribute that one side does not state is neither
 //! equal nor different.
 
-use crate::corpus::{Amount, Profile};
+use crate::corpus::{Amount, Profile, Said};
 use domain::{Dimension, Mark, quantity::close};
 
 /// How two statements of one kind stand to each other.
@@ -47,9 +47,8 @@ pub fn amounts(left: &[Amount], right: &[Amount]) -> AmountRelation {
     if left.is_empty() || right.is_empty() {
         return AmountRelation::default();
     }
-    let unmatched = |from: &[Amount], to: &[Amount]| {
-        from.iter().filter(|a| !to.iter().any(|b| same(a, b))).count()
-    };
+    let unmatched =
+        |from: &[Amount], to: &[Amount]| from.iter().filter(|a| !to.iter().any(|b| same(a, b))).count();
     if unmatched(left, right) == 0 || unmatched(right, left) == 0 {
         return AmountRelation { relation: Relation::Equal, log_ratio: 0.0 };
     }
@@ -103,7 +102,8 @@ pub fn packs(left: &Profile, right: &Profile) -> AmountRelation {
             AmountRelation { relation, log_ratio: (largest as f32).ln() }
         }
         (a, b) => {
-            if a.iter().all(|x| b.contains(x)) || b.iter().all(|x| a.contains(x)) || product(a) == product(b) {
+            if a.iter().all(|x| b.contains(x)) || b.iter().all(|x| a.contains(x)) || product(a) == product(b)
+            {
                 return AmountRelation { relation: Relation::Equal, log_ratio: 0.0 };
             }
             let mut nearest = f32::INFINITY;
@@ -121,7 +121,7 @@ fn product(counts: &[u32]) -> u64 {
     counts.iter().fold(1u64, |acc, n| acc.saturating_mul(u64::from(*n)))
 }
 
-/// The relation of two sorted lists of (kind, value).
+/// The relation of two lists sorted by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct KindRelations {
     pub equal: u8,
@@ -133,17 +133,17 @@ pub struct KindRelations {
     pub partly: u8,
 }
 
-pub fn kinds(left: &[(u32, u32)], right: &[(u32, u32)]) -> KindRelations {
+pub fn kinds(left: &[Said], right: &[Said]) -> KindRelations {
     let mut out = KindRelations::default();
     let (mut i, mut j) = (0, 0);
     while i < left.len() || j < right.len() {
         let kind = match (left.get(i), right.get(j)) {
-            (Some(a), Some(b)) => a.0.min(b.0),
-            (Some(a), None) => a.0,
-            (None, Some(b)) => b.0,
+            (Some(a), Some(b)) => a.kind.min(b.kind),
+            (Some(a), None) => a.kind,
+            (None, Some(b)) => b.kind,
             (None, None) => break,
         };
-        let end = |list: &[(u32, u32)], from: usize| from + list[from..].partition_point(|x| x.0 == kind);
+        let end = |list: &[Said], from: usize| from + list[from..].partition_point(|x| x.kind == kind);
         let (a, b) = (&left[i..end(left, i)], &right[j..end(right, j)]);
         (i, j) = (i + a.len(), j + b.len());
         if a.is_empty() || b.is_empty() {
@@ -153,7 +153,7 @@ pub fn kinds(left: &[(u32, u32)], right: &[(u32, u32)]) -> KindRelations {
         let common = a.iter().filter(|x| b.contains(x)).count();
         if common == a.len() && common == b.len() {
             out.equal += 1;
-        } else if common == a.len().min(b.len()) {
+        } else if common == a.len().min(b.len()) || a.iter().any(|x| b.iter().any(|y| one_says_more(x, y))) {
             out.partly += 1;
         } else {
             out.contradicting += 1;
@@ -162,11 +162,16 @@ pub fn kinds(left: &[(u32, u32)], right: &[(u32, u32)]) -> KindRelations {
     out
 }
 
+/// 清新黄瓜 and 黄瓜, 红烧牛肉 and 红烧: the longer word states the shorter one too.
+fn one_says_more(a: &Said, b: &Said) -> bool {
+    a.value.contains(b.value.as_str()) || b.value.contains(a.value.as_str())
+}
+
 /// The relation of one kind alone.
-pub fn one_kind(left: &[(u32, u32)], right: &[(u32, u32)], kind: u32) -> Relation {
-    let part = |list: &[(u32, u32)]| {
-        let from = list.partition_point(|x| x.0 < kind);
-        let to = list.partition_point(|x| x.0 <= kind);
+pub fn one_kind(left: &[Said], right: &[Said], kind: u32) -> Relation {
+    let part = |list: &[Said]| {
+        let from = list.partition_point(|x| x.kind < kind);
+        let to = list.partition_point(|x| x.kind <= kind);
         from..to
     };
     let found = kinds(&left[part(left)], &right[part(right)]);
@@ -216,7 +221,10 @@ pub fn codes(left: &Profile, right: &Profile) -> CodeRelation {
     out.value = if common > 0 {
         1.0
     } else if left.codes_text.iter().any(|x| {
-        right.codes_text.iter().any(|y| x.len().min(y.len()) >= 4 && (x.starts_with(y.as_str()) || y.starts_with(x.as_str())))
+        right
+            .codes_text
+            .iter()
+            .any(|y| x.len().min(y.len()) >= 4 && (x.starts_with(y.as_str()) || y.starts_with(x.as_str())))
     }) {
         0.5
     } else {

@@ -41,14 +41,21 @@ pub struct Profile {
     /// Bare numbers, and all numbers that occur in any form; sorted.
     pub numbers: Vec<f32>,
     pub all_numbers: Vec<f32>,
-    /// (kind, value), sorted by kind.
-    pub variants: Vec<(u32, u32)>,
-    pub claims: Vec<(u32, u32)>,
+    /// Sorted by kind.
+    pub variants: Vec<Said>,
+    pub claims: Vec<Said>,
     pub marks: Marks,
     pub gtin: Option<Gtin>,
     /// Share of Chinese characters among the letters of the residual.
     pub han_share: f32,
     pub price: Option<f32>,
+}
+
+/// A value of some kind: `flavour=草莓`. The value keeps its text, because 清新黄瓜 and 黄瓜 do not contradict.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    pub kind: u32,
+    pub value: SmolStr,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,10 +122,8 @@ fn compact(text: &str) -> Vec<char> {
 
 fn grams(tag: u8, text: &str, out: &mut Vec<u32>) {
     out.clear();
-    let chars: Vec<char> = std::iter::once(' ')
-        .chain(text.chars().take(MAX_CHARS))
-        .chain(std::iter::once(' '))
-        .collect();
+    let chars: Vec<char> =
+        std::iter::once(' ').chain(text.chars().take(MAX_CHARS)).chain(std::iter::once(' ')).collect();
     for n in 1..=3 {
         for window in chars.windows(n) {
             if window != [' '] {
@@ -285,12 +290,11 @@ impl Corpus {
         let mut described_codes: Vec<u32> = name.described_codes.iter().map(|c| hash(c)).collect();
         described_codes.sort_unstable();
         described_codes.dedup();
-        let mut variants: Vec<(u32, u32)> =
-            name.variants.iter().map(|v| (hash(&v.kind), hash(&v.value))).collect();
+        let said = |kind: &str, value: &SmolStr| Said { kind: hash(kind), value: value.clone() };
+        let mut variants: Vec<Said> = name.variants.iter().map(|v| said(&v.kind, &v.value)).collect();
         variants.sort_unstable();
         variants.dedup();
-        let mut claims: Vec<(u32, u32)> =
-            name.claims.iter().map(|c| (hash(&c.family), hash(&c.value))).collect();
+        let mut claims: Vec<Said> = name.claims.iter().map(|c| said(&c.family, &c.value)).collect();
         claims.sort_unstable();
         claims.dedup();
         Profile {

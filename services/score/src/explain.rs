@@ -91,7 +91,8 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
         let relation = text_relation(&l, &r);
         push(kind, relation, l, r);
     }
-    let mut dimensions: Vec<_> = left.quantities.iter().chain(&right.quantities).map(|q| q.dimension).collect();
+    let mut dimensions: Vec<_> =
+        left.quantities.iter().chain(&right.quantities).map(|q| q.dimension).collect();
     dimensions.sort();
     dimensions.dedup();
     for dimension in dimensions {
@@ -99,16 +100,13 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
             n.quantities.iter().filter(|q| q.dimension == dimension).cloned().collect()
         };
         let (a, b) = (of(left), of(right));
-        let text = |q: &[domain::Quantity]| {
-            q.iter().map(|q| q.text.as_str()).collect::<Vec<_>>().join(" ")
-        };
+        let text = |q: &[domain::Quantity]| q.iter().map(|q| q.text.as_str()).collect::<Vec<_>>().join(" ");
         let matched = |from: &[domain::Quantity], to: &[domain::Quantity]| {
             from.iter().all(|x| to.iter().any(|y| x.same_as(y)))
         };
         let total = |x: &[domain::Quantity], n: &ParsedName, y: &[domain::Quantity]| {
-            x.iter().any(|x| {
-                n.packs.iter().any(|p| y.iter().any(|y| close(x.low * f64::from(p.count), y.low)))
-            })
+            x.iter()
+                .any(|x| n.packs.iter().any(|p| y.iter().any(|y| close(x.low * f64::from(p.count), y.low))))
         };
         let relation = if a.is_empty() || b.is_empty() {
             Relation::Unknown
@@ -153,7 +151,12 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
         kinds.entry(&c.family).or_default().1.push(&c.value);
     }
     for (kind, (a, b)) in kinds {
-        push(kind, set_relation(&a, &b), a.join(" "), b.join(" "));
+        let says_more = a.iter().any(|x| b.iter().any(|y| x.contains(y) || y.contains(x)));
+        let relation = match set_relation(&a, &b) {
+            Relation::Contradicts if says_more => Relation::Compatible,
+            relation => relation,
+        };
+        push(kind, relation, a.join(" "), b.join(" "));
     }
     out
 }
@@ -206,7 +209,9 @@ pub fn reason(left: &ParsedName, right: &ParsedName, veto: Option<Veto>) -> Stri
             Verdict::Agrees => write!(out, "{} {}={}", s.kind, s.left, s.right),
             Verdict::Partly => write!(out, "{} {}~{}", s.kind, s.left, s.right),
             Verdict::Differs => write!(out, "{} {}≠{}", s.kind, s.left, s.right),
-            Verdict::Unknown => write!(out, "{} {}?", s.kind, if s.left.is_empty() { s.right } else { s.left }),
+            Verdict::Unknown => {
+                write!(out, "{} {}?", s.kind, if s.left.is_empty() { s.right } else { s.left })
+            }
         };
     }
     if out.is_empty() { "text only".into() } else { out }
@@ -225,20 +230,42 @@ fn group_of_kind(kind: &str) -> Group {
 /// Which branch a feature belongs to.
 pub fn group_of_feature(feature: &str) -> Group {
     match feature {
-        "brand" | "brand_likeness" | "brand_one_sided_found" | "head" | "gtin" | "price_log_ratio"
+        "brand"
+        | "brand_likeness"
+        | "brand_one_sided_found"
+        | "head"
+        | "gtin"
+        | "price_log_ratio"
         | "price_known" => Group::Identity,
-        "mass" | "volume" | "length" | "electric" | "strength" | "stage" | "other_quantity"
-        | "quantities_equal" | "quantities_contradict" | "quantity_log_ratio" | "number_names_quantity" => {
-            Group::Quantity
-        }
+        "mass"
+        | "volume"
+        | "length"
+        | "electric"
+        | "strength"
+        | "stage"
+        | "other_quantity"
+        | "quantities_equal"
+        | "quantities_contradict"
+        | "quantity_log_ratio"
+        | "number_names_quantity" => Group::Quantity,
         "pack" | "pack_log_ratio" | "pack_one_sided" | "marks_differ" | "gift_differs" | "case_differs" => {
             Group::Pack
         }
         "number_overlap" | "number_common" | "number_unmatched" | "all_number_overlap" | "code"
         | "code_rarity" | "code_unmatched" | "described_code" => Group::Code,
-        "flavour" | "colour" | "size_word" | "edition" | "variants_equal" | "variants_contradict"
-        | "variants_one_sided" | "variants_partly" | "claims_equal" | "claims_contradict"
-        | "claims_one_sided" | "variant_unmatched_min" | "variant_unmatched_max" => Group::Variant,
+        "flavour"
+        | "colour"
+        | "size_word"
+        | "edition"
+        | "variants_equal"
+        | "variants_contradict"
+        | "variants_one_sided"
+        | "variants_partly"
+        | "claims_equal"
+        | "claims_contradict"
+        | "claims_one_sided"
+        | "variant_unmatched_min"
+        | "variant_unmatched_max" => Group::Variant,
         _ if crate::features::CONTEXT.contains(&feature) || crate::features::SECOND.contains(&feature) => {
             Group::Standing
         }
@@ -271,7 +298,12 @@ impl Explanation {
         for branch in branches.values_mut() {
             branch.features.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()).then(a.0.cmp(&b.0)));
         }
-        Explanation { confidence, zone, veto: veto.map(Veto::code), branches: branches.into_values().collect() }
+        Explanation {
+            confidence,
+            zone,
+            veto: veto.map(Veto::code),
+            branches: branches.into_values().collect(),
+        }
     }
 
     /// The tree as indented lines.
@@ -307,7 +339,8 @@ impl Explanation {
                     Verdict::Unknown => ("?", say("one side only", "仅一方写明")),
                 };
                 let side = |t: &str| if t.is_empty() { "—".to_owned() } else { t.to_owned() };
-                let _ = writeln!(out, "│  ├─ {} {} {sign} {}  ({word})", s.kind, side(&s.left), side(&s.right));
+                let _ =
+                    writeln!(out, "│  ├─ {} {} {sign} {}  ({word})", s.kind, side(&s.left), side(&s.right));
             }
             for (name, value, added) in branch.features.iter().filter(|f| f.2.abs() >= 0.05).take(4) {
                 let _ = writeln!(out, "│  └─ {name} {value:.2}  {added:+.2}");

@@ -101,8 +101,14 @@ pub const CONTEXT: [&str; 12] = [
 ];
 
 /// What the second stage adds: the first stage's probability among the other candidates.
-pub const SECOND: [&str; 6] =
-    ["first_logit", "first_rank_worst", "first_margin_min", "first_margin_max", "first_share_min", "first_share_max"];
+pub const SECOND: [&str; 6] = [
+    "first_logit",
+    "first_rank_worst",
+    "first_margin_min",
+    "first_margin_max",
+    "first_share_min",
+    "first_share_max",
+];
 
 pub fn names() -> Vec<&'static str> {
     PAIR.iter().chain(&CONTEXT).copied().collect()
@@ -297,8 +303,7 @@ pub fn fill(left: &Profile, right: &Profile, likeness: Likeness, out: &mut [f32]
     let described = described_code(left, right);
     let variants = attributes::kinds(&left.variants, &right.variants);
     let claims = attributes::kinds(&left.claims, &right.claims);
-    let of_kind =
-        |kind: u32| attributes::one_kind(&left.variants, &right.variants, kind).value();
+    let of_kind = |kind: u32| attributes::one_kind(&left.variants, &right.variants, kind).value();
     let differs = |mark: Mark| f32::from(left.marks.has(mark) != right.marks.has(mark));
     let (brand, brand_likeness, brand_found) = brands(left, right);
     let price = match (left.price, right.price) {
@@ -419,7 +424,13 @@ fn brands(left: &Profile, right: &Profile) -> (f32, f32, f32) {
 
 fn gtins(left: &Profile, right: &Profile) -> f32 {
     match (left.gtin, right.gtin) {
-        (Some(a), Some(b)) if !a.is_in_store() && !b.is_in_store() => if a == b { 1.0 } else { -1.0 },
+        (Some(a), Some(b)) if !a.is_in_store() && !b.is_in_store() => {
+            if a == b {
+                1.0
+            } else {
+                -1.0
+            }
+        }
         _ => 0.0,
     }
 }

@@ -183,7 +183,10 @@ impl Tree {
             if c < 0 { ((!c) as usize) < self.value.len() } else { c as usize > i && (c as usize) < n }
         };
         for i in 0..n {
-            if usize::from(self.feature[i]) >= width || !child_ok(i, self.left[i]) || !child_ok(i, self.right[i]) {
+            if usize::from(self.feature[i]) >= width
+                || !child_ok(i, self.left[i])
+                || !child_ok(i, self.right[i])
+            {
                 return Err(format!("a tree's node {i} points nowhere"));
             }
         }
@@ -246,13 +249,8 @@ mod tests {
 
     #[test]
     fn damaged_trees_are_refused() {
-        let endless = Tree {
-            feature: vec![0],
-            threshold: vec![0.0],
-            left: vec![0],
-            right: vec![-1],
-            value: vec![0.0],
-        };
+        let endless =
+            Tree { feature: vec![0], threshold: vec![0.0], left: vec![0], right: vec![-1], value: vec![0.0] };
         assert!(endless.check(3).is_err());
     }
 }

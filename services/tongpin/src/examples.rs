@@ -5,11 +5,75 @@
 //! - asked: the most valuable questions;
 //! - left apart: the nearest misses, half of them with a named contradiction, of as many kinds as there are.
 
+use crate::args::Zones;
+use crate::lang::{Language, pick, say};
 use domain::{LocalSku, Zone};
 use engine::{LinkOutcome, ScoredPair};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
+
+/// Why a pair did not go where its confidence alone would have put it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circumstance<'r> {
+    /// Linked below the threshold: other members of the group brought the two together.
+    ThroughGroup,
+    /// This node's place in the group is taken by a better one.
+    NodeTaken(&'r str),
+    /// The rest of the groups does not agree.
+    GroupsDisagree,
+    /// Enough other questions are asked about these records.
+    OtherQuestions,
+}
+
+impl Circumstance<'_> {
+    pub fn in_words(self, language: Language) -> String {
+        match self {
+            Circumstance::ThroughGroup => {
+                pick(language, "joined through the group", "由同组其他成员连到一起").to_owned()
+            }
+            Circumstance::NodeTaken(node) => {
+                say!(language, "{node} has a better match there", "{node} 在那一组已有更合适的对应")
+            }
+            Circumstance::GroupsDisagree => {
+                pick(language, "other members of the groups disagree", "与组内其他成员不合").to_owned()
+            }
+            Circumstance::OtherQuestions => {
+                pick(language, "better questions are asked about these", "已就它们提出更好的问题").to_owned()
+            }
+        }
+    }
+}
+
+/// `None` where the confidence, or a named contradiction, says it all.
+pub fn circumstance<'r>(
+    skus: &'r [LocalSku],
+    outcome: &LinkOutcome,
+    zones: Zones,
+    many_per_node: &[String],
+    pair: &ScoredPair,
+) -> Option<Circumstance<'r>> {
+    let members = |record: u32| &outcome.members[outcome.masters[record as usize] as usize];
+    let node = |record: &u32| skus[*record as usize].key.node.0.as_str();
+    match pair.zone {
+        Zone::Auto => (pair.confidence < zones.auto).then_some(Circumstance::ThroughGroup),
+        Zone::Reject if pair.veto.is_some() || pair.confidence < zones.review => None,
+        Zone::Review if pair.confidence < zones.auto => None,
+        zone => {
+            let taken: FxHashSet<&str> = members(pair.left).iter().map(node).collect();
+            let twice = members(pair.right)
+                .iter()
+                .map(node)
+                .filter(|n| taken.contains(n) && !many_per_node.iter().any(|m| m == n))
+                .min();
+            Some(match (twice, zone) {
+                (Some(node), _) => Circumstance::NodeTaken(node),
+                (None, Zone::Review) => Circumstance::GroupsDisagree,
+                (None, _) => Circumstance::OtherQuestions,
+            })
+        }
+    }
+}
 
 pub struct Examples<'o> {
     pub linked: Vec<&'o ScoredPair>,

@@ -11,6 +11,7 @@
 mod args;
 mod commands;
 mod examples;
+mod explanation;
 mod failure;
 mod files;
 mod folder;

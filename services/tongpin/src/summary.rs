@@ -162,6 +162,7 @@ impl Summary<'_> {
                 "vetoes": vetoes,
             },
             "questions": self.outcome.reviews.len(),
+            "repeating_nodes": self.outcome.repeating_nodes,
             "policy": {
                 "auto": self.zones.auto,
                 "review": self.zones.review,

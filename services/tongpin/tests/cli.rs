@@ -286,7 +286,7 @@ fn explain_speaks_both_languages() {
 fn the_demo_tells_its_story() {
     let room = Room::new();
     for (language, parts) in
-        [("en", ["precision", "Next:", "report.html"]), ("zh", ["准确率", "下一步", "report.html"])]
+        [("en", ["precision", "Next  ", "report.html"]), ("zh", ["准确率", "下一步", "report.html"])]
     {
         let output = tongpin()
             .args(["demo", "-q", "--lang", language])

@@ -24,6 +24,9 @@ fn amounts() {
     check("白糖 500 g", "Mass:500");
     check("白糖五百克", "Mass:500");
     check("大米一斤半", "Mass:750");
+    check("猫粮三斤六", "Mass:1800");
+    check("窗帘两米五", "Length:2500");
+    check("大米三斤六包", "Mass:1500 x6");
     check("酱油两升", "Volume:2000");
     check("花生半斤装", "Mass:250");
     check("虾仁三两", "Mass:150");

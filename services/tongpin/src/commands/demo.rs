@@ -40,11 +40,11 @@ pub fn demo(call: &Call, out: &Path) -> Result<Finish, Failure> {
     let language = call.language;
     let parts = [
         counts(&done, language),
-        judgement(&judge(&done.records.skus, &done.outcome), language),
+        judgement(&judge(&done.records.skus, &done.outcome), saw_the_demo(call), language),
         zones(&done, language),
-        next_steps(out, language),
+        next_steps(&done, out, language),
     ];
-    print(&format!("\n{}", parts.join("\n")));
+    print(&format!("\n{}", parts.join("\n").trim_end()));
     Ok(Finish::with(done.records.rejected.len()))
 }
 
@@ -72,20 +72,48 @@ fn counts(done: &Done, language: Language) -> String {
     )
 }
 
-fn judgement(judged: &Judged, language: Language) -> String {
+fn judgement(judged: &Judged, seen_in_training: bool, language: Language) -> String {
     let Judged { linked, right, true_pairs } = judged;
     let (precision, recall) = (percent(*right, *linked), percent(*right, *true_pairs));
+    let [linked, right, true_pairs] = [*linked, *right, *true_pairs].map(thousands);
+    let caution = if seen_in_training {
+        pick(
+            language,
+            "The scorer was trained on these names too, so these figures flatter it; `evaluation` measures on unseen data.",
+            "评分模型训练时也用过这些名称，因此数字偏高；未见过的数据上的表现请看 evaluation。",
+        )
+    } else {
+        pick(
+            language,
+            "The scorer never saw these names; they were written for this project.",
+            "评分模型没有见过这些名称；它们是为本项目编写的。",
+        )
+    };
     say!(
         language,
         "Checked against the demo's own truth, over pairs of records in different nodes:\n  \
          {right} of the {linked} that share a group are right (precision {precision});\n  \
          {right} of the {true_pairs} true pairs were found (recall {recall}).\n  \
-         The demo's names were written for this project. Expect other figures on your data, and check a sample there.\n",
+         {caution}\n  \
+         Expect other figures on your own data, and check a sample there.\n",
         "对照演示数据自带的标准答案（只看不同节点之间的记录对）：\n  \
          归为一组的 {linked} 对中 {right} 对正确（准确率 {precision}）；\n  \
          全部 {true_pairs} 对真同品中找到了 {right} 对（召回率 {recall}）。\n  \
-         演示名称是为本项目编写的；换成您的数据，数字会不同，请抽样核对。\n"
+         {caution}\n  \
+         换成您自己的数据，数字会不同，请抽样核对。\n"
     )
+}
+
+/// Whether the manifest says that the scorer was trained on the demo: then its figures here are no test.
+fn saw_the_demo(call: &Call) -> bool {
+    let scorer = call.model.as_deref().unwrap_or("default");
+    let manifest = engine::models_folder(call.models.as_deref())
+        .ok()
+        .and_then(|folder| std::fs::read_to_string(folder.join("manifest.json")).ok())
+        .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+    let trained_on =
+        manifest.as_ref().map(|m| &m["scorers"][scorer]["trained_on"]).and_then(|t| t.as_array());
+    trained_on.is_none_or(|sets| sets.iter().any(|set| set == "demo"))
 }
 
 /// A few pairs of each zone, each with its reason.
@@ -109,26 +137,45 @@ fn zones(done: &Done, language: Language) -> String {
         out.push('\n');
         for pair in pairs.iter().step_by(pairs.len().div_ceil(SHOWN)) {
             out.push_str(&example(skus, pair, language));
+            let why = examples::circumstance(skus, &done.outcome, Zones::default(), &[], pair);
+            if let Some(why) = why {
+                out.push_str(pick(language, "; ", "；"));
+                out.push_str(&why.in_words(language));
+            }
             out.push('\n');
         }
         out.push('\n');
     }
+    out.truncate(out.trim_end().len() + 1);
     out
 }
 
 /// The program is named as it was called, so that the lines can be copied.
-fn next_steps(out: &Path, language: Language) -> String {
+fn next_steps(done: &Done, out: &Path, language: Language) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "tongpin".to_owned());
     let report = shown(&out.join("report.html"));
+    let (left, right) = names_to_explain(done);
     say!(
         language,
         "Report  {report}\n\
-         Next    {program} explain '绍兴黄酒礼盒A款' '鉴湖醉礼盒'\n        \
+         Next    {program} explain '{left}' '{right}'\n        \
          {program} link YOUR-RECORDS.xlsx --out out/mine     (columns node, sku, name)",
         "报告    {report}\n\
-         下一步  {program} explain '绍兴黄酒礼盒A款' '鉴湖醉礼盒'\n        \
+         下一步  {program} explain '{left}' '{right}'\n        \
          {program} link 您的商品表.xlsx --out out/mine     （列：节点、编码、名称）"
     )
+}
+
+/// A linked pair whose names say it all: no further columns, nothing that a shell would read.
+fn names_to_explain(done: &Done) -> (&str, &str) {
+    let sku = |record: u32| &done.records.skus[record as usize];
+    let plain = |s: &LocalSku| s.brand.is_none() && s.spec.is_none() && !s.name.contains('\'');
+    examples::choose(&done.records.skus, &done.outcome, 4 * SHOWN)
+        .linked
+        .iter()
+        .map(|pair| (sku(pair.left), sku(pair.right)))
+        .find(|(left, right)| plain(left) && plain(right))
+        .map_or(("绍兴黄酒礼盒A款", "鉴湖醉礼盒"), |(left, right)| (&left.name, &right.name))
 }
 
 fn example(skus: &[LocalSku], pair: &ScoredPair, language: Language) -> String {

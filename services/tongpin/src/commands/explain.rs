@@ -2,6 +2,7 @@
 
 use super::{Failure, Finish, open, print, zone_policy};
 use crate::args::{Call, Zones};
+use crate::explanation;
 use crate::progress::Display;
 use domain::LocalSku;
 
@@ -19,7 +20,7 @@ pub fn explain(call: &Call, left: &str, right: &str, zones: Zones) -> Result<Fin
     if call.json {
         print(&serde_json::to_string_pretty(&explanation).unwrap_or_default());
     } else {
-        print(explanation.render(call.language).trim_end());
+        print(explanation::render(&explanation, call.language).trim_end());
     }
     Ok(Finish::Complete)
 }

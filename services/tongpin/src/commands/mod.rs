@@ -144,6 +144,14 @@ fn produce(
     let mut timings = clock.laps;
     timings.extend(outcome.timings.iter().map(|(stage, seconds)| ((*stage).to_owned(), *seconds)));
 
+    if !outcome.repeating_nodes.is_empty() {
+        let nodes = outcome.repeating_nodes.join(", ");
+        display.note(&say!(
+            call.language,
+            "note: {nodes} seems to list the same goods several times, so its pairs are asked instead of linked",
+            "注意：{nodes} 似乎把同一商品列了多次，相关名称对改为请人确认，而不自动关联"
+        ));
+    }
     display.stage("write", 0);
     let writing = Instant::now();
     let result = ResultFolder::begin(job.out)?;

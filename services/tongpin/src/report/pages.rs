@@ -18,6 +18,7 @@ pub fn all(summary: &Summary<'_>) -> String {
     let chosen = examples::choose(&summary.records.skus, summary.outcome, EXAMPLES);
     let mut out = header(summary);
     out.push_str(&headline(summary));
+    out.push_str(&repeating(summary));
     out.push_str(&states(summary));
     out.push_str(&confidences(summary));
     out.push_str(&legend());
@@ -141,6 +142,32 @@ fn headline(summary: &Summary<'_>) -> String {
     out
 }
 
+/// Said at the top, since it changes what the numbers mean.
+fn repeating(summary: &Summary<'_>) -> String {
+    const SHOWN: usize = 8;
+    let nodes = &summary.outcome.repeating_nodes;
+    if nodes.is_empty() {
+        return String::new();
+    }
+    let mut shown: Vec<String> = nodes.iter().take(SHOWN).map(|n| name(n)).collect();
+    if nodes.len() > SHOWN {
+        shown.push(format!("+{}", nodes.len() - SHOWN));
+    }
+    let list = shown.join(", ");
+    format!(
+        "<p class=\"warning\">{}</p>\n",
+        both(
+            &format!(
+                "<b>{list}</b> seems to list the same goods several times. Which of them a name means cannot be told, \
+                 so its pairs became questions instead of links."
+            ),
+            &format!(
+                "<b>{list}</b> 似乎把同一商品列了多次，无法断定一个名称指的是其中哪一条，因此相关名称对改为请人确认，而不自动关联。"
+            ),
+        )
+    )
+}
+
 fn states(summary: &Summary<'_>) -> String {
     let counts = summary.counts;
     let parts: Vec<(&str, usize)> =
@@ -182,7 +209,15 @@ fn confidences(summary: &Summary<'_>) -> String {
         ("reject", Zone::Reject, "left apart", "不关联"),
     ] {
         let count = thousands(counts.zone(zone));
-        out.push_str(&format!("<li><i class=\"{class}\"></i>{} <b>{count}</b></li>\n", both(en, zh)));
+        let more = match zone {
+            Zone::Review => counted(
+                summary.outcome.reviews.len(),
+                " <small>in {} questions</small>",
+                " <small>合为 {} 个问题</small>",
+            ),
+            _ => String::new(),
+        };
+        out.push_str(&format!("<li><i class=\"{class}\"></i>{} <b>{count}</b>{more}</li>\n", both(en, zh)));
     }
     out.push_str("</ul>\n");
     out
@@ -220,16 +255,21 @@ fn example_list(
     let skus = &summary.records.skus;
     out.push_str("<ol class=\"pairs\">\n");
     for pair in pairs {
-        out.push_str(&example(&skus[pair.left as usize], &skus[pair.right as usize], pair));
+        out.push_str(&example(summary, &skus[pair.left as usize], &skus[pair.right as usize], pair));
     }
     out.push_str("</ol>\n");
     out
 }
 
-fn example(left: &LocalSku, right: &LocalSku, pair: &ScoredPair) -> String {
+fn example(summary: &Summary<'_>, left: &LocalSku, right: &LocalSku, pair: &ScoredPair) -> String {
     let parts = statements(&pair.reason);
     let (left_name, right_name) = compare::names(&left.name, &right.name, &parts);
-    let chips: String = parts.iter().map(chip).collect();
+    let mut chips: String = parts.iter().map(chip).collect();
+    let (skus, outcome) = (&summary.records.skus, summary.outcome);
+    if let Some(why) = examples::circumstance(skus, outcome, summary.zones, summary.many_per_node, pair) {
+        let [en, zh] = [Language::En, Language::Zh].map(|l| escape(&why.in_words(l)));
+        chips.push_str(&format!("<span class=\"chip why\">{}</span>", both(&en, &zh)));
+    }
     format!(
         "<li class=\"{zone}\"><span class=\"confidence\">{confidence}</span>\n{}\n{}\n<p class=\"chips\">{chips}</p></li>\n",
         side(left, &left_name, &parts, Side::Left),

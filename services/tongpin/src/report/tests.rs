@@ -56,6 +56,7 @@ fn wild() -> (Records, LinkOutcome) {
         counts: StateCounts::default(),
         candidates: 10,
         prior_shift: 0.0,
+        repeating_nodes: vec!["<b>店".to_owned()],
         timings: vec![("parse", 0.5)],
     };
     let rejected = Rejected {
@@ -114,6 +115,7 @@ fn the_page_holds_both_languages_and_the_contradiction() {
         "容量矛盾",
         "volume contradicts",
         "每条记录的去向",
+        "questions instead of links",
         "class=\"differs\">1L<",
     ] {
         assert!(page.contains(part), "{part}");
