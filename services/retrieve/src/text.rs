@@ -11,6 +11,7 @@ use crate::terms::{SEPARATOR, Terms, class_weight, joined_terms};
 use crate::top::{Scored, Top};
 use domain::ParsedName;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tantivy::directory::RamDirectory;
 use tantivy::index::InvertedIndexReader;
@@ -43,8 +44,10 @@ pub(crate) struct TextIndex {
 
 /// What is searched for: term numbers ascending, and the scale of the whole name (unknown terms included).
 pub(crate) struct TextQuery<'a> {
-    terms: std::borrow::Cow<'a, [u32]>,
+    terms: Cow<'a, [u32]>,
     scale: f32,
+    /// A term finds somebody else from so many rows on: a row of the index always finds itself.
+    useful_from: u32,
 }
 
 /// Working memory of one thread.
@@ -136,7 +139,7 @@ impl TextIndex {
     }
 
     pub fn query_row(&self, row: u32) -> TextQuery<'_> {
-        TextQuery { terms: self.terms_of(row).into(), scale: self.scale[row as usize] }
+        TextQuery { terms: self.terms_of(row).into(), scale: self.scale[row as usize], useful_from: 2 }
     }
 
     pub fn query_name(&self, parsed: &ParsedName) -> Result<TextQuery<'static>, RetrieveError> {
@@ -155,7 +158,7 @@ impl TextIndex {
             }
         }
         terms.sort_unstable();
-        Ok(TextQuery { terms: terms.into(), scale: scale_of(sum) })
+        Ok(TextQuery { terms: terms.into(), scale: scale_of(sum), useful_from: 1 })
     }
 
     /// Shared weight over the geometric mean of both sides, 0..=1. Symmetric to the last bit.
@@ -198,8 +201,9 @@ impl TextIndex {
         let failed = RetrieveError::text::<std::io::Error>("reading postings");
         let Scratch { sums, touched, by_rarity, postings, tops } = scratch;
         by_rarity.clear();
-        // a term that no other row has finds nothing
-        by_rarity.extend(query.terms.iter().filter(|&&term| self.document_frequency[term as usize] > 1));
+        by_rarity.extend(
+            query.terms.iter().filter(|&&term| self.document_frequency[term as usize] >= query.useful_from),
+        );
         by_rarity.sort_unstable_by_key(|&term| (self.document_frequency[term as usize], term));
         let mut used = 0;
         for &term in by_rarity.iter() {

@@ -378,7 +378,8 @@ fn groups(summary: &Summary<'_>) -> String {
             .take(MEMBERS)
             .map(|i| {
                 let sku = &summary.records.skus[*i as usize];
-                format!("<li>{} <small>{}</small></li>", name(&sku.name), name(&sku.key.node.0))
+                let spec = sku.spec.as_deref().map(|s| format!("{} · ", name(s))).unwrap_or_default();
+                format!("<li>{} <small>{spec}{}</small></li>", name(&sku.name), name(&sku.key.node.0))
             })
             .collect();
         if members.len() > MEMBERS {
