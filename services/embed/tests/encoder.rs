@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used)] // helpers outside of #[test] functions; a test may panic
 //! The encoder with its real files and the real runtime: the same bits for a name whoever its neighbours are.
 
 use embed::{EmbedError, Encoder, runtime};

@@ -254,8 +254,14 @@ impl Engine {
         if let [only] = members {
             return records[*only as usize].name.clone();
         }
-        let parsed: Vec<ParsedName> =
-            members.iter().map(|r| self.normalizer.parse(&records[*r as usize])).collect();
+        // Judged by what the name itself states: a spec column does not make a name complete.
+        let parsed: Vec<ParsedName> = members
+            .iter()
+            .map(|r| {
+                let name = &records[*r as usize].name;
+                self.normalizer.parse(&LocalSku::named("", "", name))
+            })
+            .collect();
         let pairs = members.iter().map(|r| &records[*r as usize]).zip(&parsed);
         link::golden::golden(pairs).map(|g| g.name.value).unwrap_or_default()
     }

@@ -73,8 +73,9 @@ impl Engine {
                 let likeness = Likeness::of(&profiles[a], &profiles[b], cosine);
                 features::fill(&profiles[a], &profiles[b], likeness, &mut row);
                 let raw = self.model.pair_only.log_odds(ArrayView1::from(&row[..]));
-                let confidence = probability(self.model.pair_only_calibration.log_odds(raw));
                 let veto = veto::find(&profiles[a], &profiles[b]);
+                let remaining = if veto.is_some() { veto::REMAINING } else { 1.0 };
+                let confidence = remaining * probability(self.model.pair_only_calibration.log_odds(raw));
                 let zone = match zones.zone(domain::Confidence::saturating(confidence)) {
                     // A stated contradiction is never linked, and not worth a question.
                     Zone::Auto | Zone::Review if veto.is_some() => Zone::Reject,

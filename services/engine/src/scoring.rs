@@ -60,7 +60,9 @@ impl Engine {
         let link_log_odds: Vec<f64> = links.iter().map(|i| log_odds[*i as usize]).collect();
         let prior_shift = adapt::prior_shift(&link_log_odds, self.model.prior, self.model.adaptation);
         let mut confidence: Vec<f64> = log_odds.iter().map(|x| probability(x + prior_shift)).collect();
-        let mut repeating = repeating_nodes(prepared, &log_odds, &links);
+        // Judged before calibration: the thresholds were measured there, and calibration is about links, not rivals.
+        let raw: Vec<f64> = log_odds.iter().map(|x| self.model.calibration.undo(*x)).collect();
+        let mut repeating = repeating_nodes(prepared, &raw, &links);
         repeating.retain(|node| {
             let name = prepared.node_names[*node as usize].as_str();
             !many_per_node.iter().any(|many| many.0 == name)
@@ -71,7 +73,7 @@ impl Engine {
                 *confidence *= REPEATING_FACTOR;
             }
         }
-        let veto = prepared
+        let veto: Vec<Option<Veto>> = prepared
             .candidates
             .par_iter()
             .zip(&confidence)
@@ -80,6 +82,11 @@ impl Engine {
                 if *confidence >= VETO_FLOOR { veto::find(a, b) } else { None }
             })
             .collect();
+        for (confidence, veto) in confidence.iter_mut().zip(&veto) {
+            if veto.is_some() {
+                *confidence *= veto::REMAINING;
+            }
+        }
         let mut repeating_nodes: Vec<String> =
             repeating.iter().map(|node| prepared.node_names[*node as usize].clone()).collect();
         repeating_nodes.sort();

@@ -210,6 +210,10 @@ pub(crate) enum Gap {
     Hyphen,
 }
 
+/// Words that people write straight behind a size.
+const CONTAINERS: [&str; 12] =
+    ["pet", "can", "cans", "sleek", "slim", "bottle", "btl", "tin", "bag", "box", "pouch", "glass"];
+
 impl Unit {
     /// `500 g` and `1 l` are as usual as `500g`; `8 a`, `5 d` are not units.
     fn may_stand_apart(&self, rest: &str) -> bool {
@@ -250,6 +254,11 @@ impl Unit {
         if next == b'x' {
             let tail = rest[end + 1..].trim_start();
             return tail.starts_with(|c: char| c.is_ascii_digit());
+        }
+        if next.is_ascii_alphabetic() && matches!(&*self.alias, "ml" | "l" | "g" | "kg") {
+            // `500mlpet瓶`: the container's material runs on from the size.
+            let letters = rest[end..].trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+            return CONTAINERS.contains(&&rest[end..rest.len() - letters]);
         }
         if next.is_ascii_alphabetic() || next >= 0x80 && crate::dictionary::joined(rest, end) {
             return false;

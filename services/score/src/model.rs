@@ -96,6 +96,11 @@ impl Model {
         if let Some(first) = first_difference(&model.features, &expected) {
             return Err(ModelError::Features { version: model.version, first });
         }
+        let positive = |c: &Calibration| c.slope > 0.0 && c.slope.is_finite() && c.intercept.is_finite();
+        if !positive(&model.calibration) || !positive(&model.pair_only_calibration) {
+            let what = "a calibration's slope is not positive".to_owned();
+            return Err(ModelError::Shape { version: model.version, what });
+        }
         let total = expected.len();
         for (name, stage, width) in [
             ("first", &model.first, total),
@@ -212,6 +217,11 @@ impl Calibration {
 
     pub fn log_odds(&self, raw: f32) -> f64 {
         self.slope * f64::from(raw) + self.intercept
+    }
+
+    /// The log-odds before calibration. The slope is positive: [`Model::from_json`] checks it.
+    pub fn undo(&self, calibrated: f64) -> f64 {
+        (calibrated - self.intercept) / self.slope
     }
 }
 

@@ -24,6 +24,8 @@ fn amounts() {
     check("白糖 500 g", "Mass:500");
     check("白糖五百克", "Mass:500");
     check("大米一斤半", "Mass:750");
+    check("雪碧500mlPET瓶", "Volume:500");
+    check("零度330mlSleek Can", "Volume:330");
     check("猫粮三斤六", "Mass:1800");
     check("窗帘两米五", "Length:2500");
     check("大米三斤六包", "Mass:1500 x6");
