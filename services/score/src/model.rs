@@ -28,8 +28,17 @@ pub struct Model {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Stage {
-    /// Standardised, clipped, weighted sum: each weight can be read off.
-    Logistic { mean: Vec<f32>, scale: Vec<f32>, clip: f32, weights: Vec<f32>, bias: f32 },
+    /// Standardised, clipped, weighted sum: each weight can be read off. With a gate, the features are followed by
+    /// their products with the feature `gate`, so that they weigh otherwise where it is 1 (across scripts, say).
+    Logistic {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<u16>,
+        mean: Vec<f32>,
+        scale: Vec<f32>,
+        clip: f32,
+        weights: Vec<f32>,
+        bias: f32,
+    },
     /// Boosted trees as flat arrays; a sum of logistic and trees when both are given.
     Boosted { trees: Vec<Tree>, bias: f32, base: Option<Box<Stage>> },
 }
@@ -70,6 +79,7 @@ impl Model {
     /// no weights.
     pub fn blank() -> Model {
         let stage = |width: usize| Stage::Logistic {
+            gate: None,
             mean: vec![0.0; width],
             scale: vec![1.0; width],
             clip: 5.0,
@@ -126,7 +136,11 @@ fn first_difference(given: &[String], expected: &[&str]) -> Option<String> {
 impl Stage {
     fn check(&self, width: usize) -> Result<(), String> {
         match self {
-            Stage::Logistic { mean, scale, weights, clip, bias } => {
+            Stage::Logistic { gate, mean, scale, weights, clip, bias } => {
+                if gate.is_some_and(|gate| usize::from(gate) >= width) {
+                    return Err("the gate is no feature".into());
+                }
+                let width = if gate.is_some() { 2 * width } else { width };
                 let lengths = [mean.len(), scale.len(), weights.len()];
                 if lengths != [width; 3] {
                     return Err(format!("vectors of {lengths:?} instead of {width}"));
@@ -148,10 +162,17 @@ impl Stage {
 
     pub fn log_odds(&self, features: ArrayView1<'_, f32>) -> f32 {
         match self {
-            Stage::Logistic { mean, scale, clip, weights, bias } => {
+            Stage::Logistic { gate, mean, scale, clip, weights, bias } => {
                 let mut sum = *bias;
-                for (((x, m), s), w) in features.iter().zip(mean).zip(scale).zip(weights) {
-                    sum += ((x - m) / s).clamp(-clip, *clip) * w;
+                let mut add = |from: usize, factor: f32| {
+                    let terms = mean[from..].iter().zip(&scale[from..]).zip(&weights[from..]);
+                    for (x, ((m, s), w)) in features.iter().zip(terms) {
+                        sum += ((x * factor - m) / s).clamp(-clip, *clip) * w;
+                    }
+                };
+                add(0, 1.0);
+                if let Some(gate) = gate {
+                    add(features.len(), features[usize::from(*gate)]);
                 }
                 sum
             }
@@ -165,13 +186,12 @@ impl Stage {
     /// What each feature adds to the log-odds, for explanations; exact for the logistic form, empty for trees.
     pub fn contributions(&self, features: ArrayView1<'_, f32>) -> Vec<f32> {
         match self {
-            Stage::Logistic { mean, scale, clip, weights, .. } => features
-                .iter()
-                .zip(mean)
-                .zip(scale)
-                .zip(weights)
-                .map(|(((x, m), s), w)| ((x - m) / s).clamp(-clip, *clip) * w)
-                .collect(),
+            Stage::Logistic { gate, mean, scale, clip, weights, .. } => {
+                let term = |i: usize, x: f32| ((x - mean[i]) / scale[i]).clamp(-clip, *clip) * weights[i];
+                let factor = gate.map(|gate| features[usize::from(gate)]);
+                let gated = |i: usize, x: f32| factor.map_or(0.0, |f| term(features.len() + i, x * f));
+                features.iter().enumerate().map(|(i, x)| term(i, *x) + gated(i, *x)).collect()
+            }
             Stage::Boosted { base, .. } => base.as_ref().map_or(Vec::new(), |b| b.contributions(features)),
         }
     }
@@ -237,6 +257,7 @@ mod tests {
     #[test]
     fn stages_sum_what_they_say() {
         let stage = Stage::Logistic {
+            gate: None,
             mean: vec![1.0, 0.0],
             scale: vec![2.0, 1.0],
             clip: 5.0,
@@ -255,6 +276,21 @@ mod tests {
         };
         let boosted = Stage::Boosted { trees: vec![tree], bias: 0.0, base: Some(Box::new(stage)) };
         assert_eq!(boosted.log_odds(x.view()), -3.5 + 3.0);
+    }
+
+    #[test]
+    fn a_gate_switches_its_weights_on() {
+        let stage = Stage::Logistic {
+            gate: Some(1),
+            mean: vec![0.0; 4],
+            scale: vec![1.0; 4],
+            clip: 5.0,
+            weights: vec![1.0, 0.0, 10.0, 0.0],
+            bias: 0.0,
+        };
+        assert_eq!(stage.log_odds(array![2.0, 0.0].view()), 2.0);
+        assert_eq!(stage.log_odds(array![2.0, 1.0].view()), 22.0);
+        assert_eq!(stage.contributions(array![2.0, 1.0].view()), vec![22.0, 0.0]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub const KINDS: [&str; 8] = ["flavour", "scent", "colour", "side", "sex", "age"
 
 /// Of these, the kinds that are translated too loosely to exclude each other across scripts: of the English-Chinese
 /// pairs that a lexicon of flavours told apart, 31 of 71 were the same product (Cream Soda and 忌廉味汽水).
-const LOOSELY_TRANSLATED: [&str; 5] = ["flavour", "scent", "colour", "age", "liquor_style"];
+const LOOSELY_TRANSLATED: [&str; 4] = ["flavour", "scent", "age", "liquor_style"];
 
 /// What a stated contradiction leaves of a confidence: of the vetoed pairs that the model gave 0.4 and more, one in six
 /// was the same product after all (a typing error, a size that one side rounds).
