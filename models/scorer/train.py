@@ -317,7 +317,7 @@ def build(sets, version):
         "first": stages[0].json(), "second": stages[1].json(),
         "calibration": {"slope": slope, "intercept": intercept},
         "pair_only": pair_only.json(), "pair_only_calibration": {"slope": p_slope, "intercept": p_intercept},
-        "prior": prior, "adaptation": {"lower": -0.3, "upper": 2.0, "least_links": 50},
+        "prior": prior, "adaptation": {"lower": -0.6, "upper": 2.0, "least_links": 50},
     }
 
 
