@@ -1,0 +1,94 @@
+//! What two names state, compared: relations, vetoes and symmetry, one table each. Names are put together by hand, so
+//! that this room is tested without normalisation.
+
+use domain::{Dimension, Pack, ParsedName, Quantity, Token, TokenKind, Variant};
+use score::features::{self, Likeness};
+use score::{Corpus, Profile, Veto, veto};
+
+/// `volume:500`, `mass:90`, `x24` (a pack), `flavour=草莓`; anything else is text.
+fn name(words: &str) -> ParsedName {
+    let mut out = ParsedName::default();
+    for word in words.split(' ') {
+        if let Some((dimension, value)) = word.split_once(':') {
+            let dimension = match dimension {
+                "volume" => Dimension::Volume,
+                "mass" => Dimension::Mass,
+                "length" => Dimension::Length,
+                "voltage" => Dimension::Voltage,
+                other => panic!("no dimension {other} in this table"),
+            };
+            out.quantities.push(Quantity::exact(dimension, value.parse().expect("a number"), word));
+        } else if let Some((kind, value)) = word.split_once('=') {
+            out.variants.push(Variant { kind: kind.into(), value: value.into() });
+        } else if let Some(count) = word.strip_prefix('x').and_then(|n| n.parse().ok()) {
+            out.packs.push(Pack { count, container: None, text: word.into() });
+        } else {
+            out.residual.push_str(word);
+            out.tokens.push(Token { text: word.into(), kind: TokenKind::Han });
+        }
+    }
+    out.canonical = words.to_owned();
+    out.folded = out.residual.clone();
+    out
+}
+
+fn profiles(left: &str, right: &str) -> (Profile, Profile) {
+    let names = [name(left), name(right)];
+    let corpus = Corpus::count(&names);
+    (corpus.profile(&names[0], None), corpus.profile(&names[1], None))
+}
+
+fn check_veto(left: &str, right: &str, expected: Option<&str>) {
+    let (a, b) = profiles(left, right);
+    let code = |found: Option<Veto>| found.map(|v| v.code());
+    assert_eq!(code(veto::find(&a, &b)).as_deref(), expected, "{left} ~ {right}");
+    assert_eq!(veto::find(&a, &b), veto::find(&b, &a), "{left} ~ {right}, the other way round");
+}
+
+#[test]
+fn only_stated_contradictions_are_vetoes() {
+    check_veto("可乐 volume:1000", "可乐 volume:1500", Some("volume"));
+    check_veto("可乐 volume:500", "可乐 volume:500", None);
+    check_veto("可乐 volume:500", "可乐", None);
+    check_veto("可乐 volume:500", "可乐 mass:500", None);
+    check_veto("可乐 volume:500 x24", "可乐 volume:500 x12", Some("pack"));
+    check_veto("可乐 volume:500 x24", "可乐 volume:500", None);
+    // the total of a pack against its content
+    check_veto("面 mass:90 x5", "面 mass:450", None);
+    check_veto("布 length:1000 length:400000", "布 length:1000 length:300000", Some("length"));
+    check_veto("布 length:1000 length:400000", "布 length:400000", None);
+    // roundings of one another: 16oz and 454g
+    check_veto("咖啡 mass:453.59", "咖啡 mass:454", None);
+    check_veto("泵 voltage:24", "泵 voltage:12", Some("voltage"));
+    check_veto("酸奶 flavour=草莓", "酸奶 flavour=蓝莓", Some("flavour"));
+    check_veto("薯片 flavour=清新黄瓜", "薯片 flavour=黄瓜", None);
+    check_veto("酸奶 flavour=草莓", "酸奶", None);
+}
+
+#[test]
+fn features_do_not_depend_on_the_side() {
+    let samples = [
+        "可口可乐 volume:500 x24",
+        "可乐 volume:330",
+        "草莓酸奶 flavour=草莓 mass:100",
+        "酸奶",
+        "布 length:1000",
+    ];
+    for left in samples {
+        for right in samples {
+            let (a, b) = profiles(left, right);
+            let mut rows = [[0.0f32; features::PAIR.len()]; 2];
+            features::fill(&a, &b, Likeness::of(&a, &b, 0.4), &mut rows[0]);
+            features::fill(&b, &a, Likeness::of(&b, &a, 0.4), &mut rows[1]);
+            for (index, name) in features::PAIR.iter().enumerate() {
+                let (x, y) = (rows[0][index], rows[1][index]);
+                assert!(x.is_finite() && (x - y).abs() < 1e-5, "{name}: {x} and {y} for {left} ~ {right}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_veto_never_reaches_the_auto_zone() {
+    assert!(veto::REMAINING <= domain::ZonePolicy::default().auto.get());
+}
