@@ -9,6 +9,8 @@ use std::time::Duration;
 
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static STOPPING: AtomicBool = AtomicBool::new(false);
+/// The result is in place: what is left is to say so.
+static FINISHED: AtomicBool = AtomicBool::new(false);
 
 fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -18,6 +20,11 @@ pub fn install(language: Language) {
     let handler = move || {
         STOPPING.store(true, Ordering::SeqCst);
         let unfinished = unfinished();
+        if FINISHED.load(Ordering::SeqCst) {
+            // Too late to stop: 130 beside a whole result would be a lie.
+            STOPPING.store(false, Ordering::SeqCst);
+            return;
+        }
         for path in unfinished.iter() {
             remove(path);
         }
@@ -63,6 +70,7 @@ pub fn finish<T>(path: &Path, last_step: impl FnOnce() -> T) -> T {
     let mut unfinished = unfinished();
     let result = last_step();
     unfinished.retain(|p| p != path);
+    FINISHED.store(unfinished.is_empty(), Ordering::SeqCst);
     result
 }
 
