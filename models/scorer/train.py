@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the scorer: two stages, a calibrator and a pair-only variant, and writes them as JSON with a manifest.
+"""Trains the scorer: three stages, a calibrator and a pair-only variant, and writes them as JSON with a manifest.
 
     cargo run --release -p evaluation -- --dump DUMP SET...      # features of every set's own candidates
     python3 models/scorer/train.py --dump DUMP --out models      # default and every without-SET scorer
@@ -11,8 +11,11 @@ What it does, and why:
 - Every set gets the same square-root mass, so that a large set does not drown a small one.
 - The second stage sees the first stage's out-of-fold probability: its rank, margin and share among the candidates of
   both records.
-- The calibrator is fitted on sets that the stages never saw (leave one set out), because that is how the model is
-  used: on goods and shops it does not know.
+- The third stage sees the same of the second, and what third nodes say of the pair (score::consensus): boosted trees,
+  since support, dissent and mass only mean something together.
+- Confidences are marginals of a one-to-one matching (score::matching) under a prior that is found anew for every run
+  (score::adapt). Slope, prior and the last Platt scaling are fitted through all of that, on sets that the stages never
+  saw (leave one set out), because that is how the model is used: on goods and shops it does not know.
 """
 import argparse
 import hashlib
@@ -20,6 +23,7 @@ import json
 import os
 import sys
 
+import lightgbm
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
@@ -102,9 +106,9 @@ def logit(p):
     return np.log(p / (1 - p))
 
 
-def second_features(s, log_odds):
+def second_features(s, log_odds, p=None):
     """The same as score::context: rank (ties share the better one), margin and share of the probability."""
-    p = sigmoid(log_odds).astype(np.float32)
+    p = sigmoid(log_odds).astype(np.float32) if p is None else p
     n = len(p)
     rank, margin, share = (np.zeros((2, n), np.float32) for _ in range(3))
     for side, (order, starts) in enumerate(s.order):
@@ -195,10 +199,121 @@ def train_two_stages(sets, fit=fit):
     return first, fit(x2, y, w)
 
 
-def predict(stages, s):
-    first, second = stages
+# The third stage is asked about pairs above these log-odds of the second one.
+THIRD_FLOOR = -7.0
+
+
+class Boosted:
+    """Gradient-boosted trees (LightGBM), written as flat arrays that score::model reads."""
+
+    def __init__(self, x, y, w):
+        data = lightgbm.Dataset(x, y.astype(np.float32), weight=w / w.mean())
+        # Shallow, slow and heavily shrunk: what holds in one trade has to hold in the next.
+        self.model = lightgbm.train(dict(
+            objective="binary", num_leaves=15, learning_rate=0.07, min_data_in_leaf=200, lambda_l2=20,
+            feature_fraction=0.5, bagging_fraction=0.7, bagging_freq=1, seed=1, num_threads=2, deterministic=True,
+            force_row_wise=True, verbose=-1), data, 200)
+
+    def __call__(self, x):
+        return self.model.predict(x, raw_score=True)
+
+    def json(self):
+        trees = [flat(t["tree_structure"]) for t in self.model.dump_model()["tree_info"]]
+        return {"kind": "boosted", "trees": trees, "bias": 0.0, "base": None}
+
+
+def flat(root):
+    """A tree as arrays, parents before children; a negative child c is the leaf value[~c]."""
+    tree = {"feature": [], "threshold": [], "left": [], "right": [], "value": []}
+
+    def add(node):
+        if "leaf_value" in node:
+            tree["value"].append(float(f"{node['leaf_value']:.6g}"))
+            return -len(tree["value"])
+        at = len(tree["feature"])
+        threshold = np.float32(node["threshold"])
+        # Rounded down: features are 32 bit wide, and one at the threshold must go the same way as in training.
+        if float(threshold) > node["threshold"]:
+            threshold = np.nextafter(threshold, np.float32(-np.inf))
+        tree["feature"].append(node["split_feature"])
+        tree["threshold"].append(float(str(threshold)))
+        tree["left"].append(0), tree["right"].append(0)
+        tree["left"][at] = add(node["left_child"])
+        tree["right"][at] = add(node["right_child"])
+        return at
+
+    add(root)
+    return tree
+
+
+def consensus(s, p):
+    """The same as score::consensus: support and dissent of third records, from the second stage's probability."""
+    records = len(s.node)
+    voice = np.flatnonzero(p >= 0.02)
+    own, other = np.r_[s.left[voice], s.right[voice]], np.r_[s.right[voice], s.left[voice]]
+    key = own * records + other
+    order = np.argsort(key)
+    own, other, key, value = own[order], other[order], key[order], np.r_[p[voice], p[voice]][order]
+    start = np.searchsorted(own, np.arange(records + 1))
+    out = np.zeros((len(p), 9), np.float32)
+    asked = np.flatnonzero(p >= 0.005)
+    views = []
+    for a, b in ((s.left[asked], s.right[asked]), (s.right[asked], s.left[asked])):
+        count = start[a + 1] - start[a]
+        pair = np.repeat(np.arange(len(a)), count)
+        entry = np.repeat(start[a], count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        outside = s.node[other[entry]] != s.node[b[pair]]
+        pair, entry = pair[outside], entry[outside]
+        wanted = b[pair] * records + other[entry]
+        place = np.minimum(np.searchsorted(key, wanted), max(0, len(key) - 1))
+        to_own = value[entry]
+        to_other = np.where(key[place] == wanted, value[place], 0) if len(key) else np.zeros(0)
+        support, dissent = to_own * to_other, to_own * (1 - to_other)
+        sums = lambda v: np.bincount(pair, v, len(a))
+        most = np.zeros(len(a)), np.zeros(len(a))
+        np.maximum.at(most[0], pair, np.minimum(to_own, to_other))
+        np.maximum.at(most[1], pair, dissent)
+        views.append((most[0], sums(support), sums(np.log1p(-np.minimum(support, 0.999))), most[1], sums(dissent), sums(to_own)))
+    (best, support, none, d1, t1, m1), (_, _, _, d2, t2, m2) = views
+    capped = lambda v: np.minimum(v, 5)
+    out[asked] = np.stack([
+        best, capped(support), 1 - np.exp(none), np.minimum(d1, d2), np.maximum(d1, d2), capped(np.minimum(t1, t2)),
+        capped(np.maximum(t1, t2)), capped(np.minimum(m1, m2)), (support - 0.5 * (t1 + t2)) / (1 + np.maximum(m1, m2)),
+    ], 1)
+    return out
+
+
+def third_features(s, first, second):
+    """(features of the third stage, log-odds of the second, which pairs have a chance)."""
     one = first(s.x)
-    return second(np.hstack([s.x, second_features(s, one)]))
+    x2 = np.hstack([s.x, second_features(s, one)])
+    # Where the first stage is sure the second is not asked (engine::scoring).
+    two = np.where(sigmoid(one) < 1e-4, np.minimum(one, -9.0), second(x2))
+    chance = two > THIRD_FLOOR
+    p = np.where(chance, sigmoid(two), 0).astype(np.float32)
+    return np.hstack([x2, second_features(s, two, p), consensus(s, p)]), two, chance
+
+
+def train_three_stages(sets):
+    first, second = train_two_stages(sets)
+    x, y, w = [], [], []
+    for s in sets:
+        rows, _, chance = third_features(s, first, second)
+        mask = s.keep & chance
+        weight = np.zeros(len(s.y))
+        weight[s.keep] = s.weight()
+        x.append(rows[mask])
+        y.append(s.y[mask])
+        w.append(weight[mask])
+    return first, second, Boosted(np.concatenate(x), np.concatenate(y), np.concatenate(w))
+
+
+def predict(stages, s):
+    first, second, third = stages
+    rows, two, chance = third_features(s, first, second)
+    out = np.minimum(two, THIRD_FLOOR)
+    out[chance] = third(rows[chance])
+    return out, two
 
 
 def greedy(s, score, floor=-7.0):
@@ -223,8 +338,8 @@ def platt(score, y, w):
 
 
 def calibrate(parts):
-    """parts: (set, log-odds by stages that never saw it). Fitted on the links a run would look at: the one-to-one
-    assignment of each set and its judged rivals above 2 %; every set with the same mass."""
+    """parts: (set, log-odds by a stage that never saw it). Platt on what a run would look at, every set with the same
+    mass."""
     score, y, w = [], [], []
     for s, log_odds in parts:
         mask = s.judged_mask() & (log_odds > -4)
@@ -232,6 +347,76 @@ def calibrate(parts):
         y.append(s.y[mask])
         w.append(np.full(mask.sum(), 1000.0 / max(1, mask.sum())))
     return platt(np.concatenate(score), np.concatenate(y), np.concatenate(w))
+
+
+class Matching:
+    """The same as score::matching: marginals of a one-to-one matching by damped belief propagation."""
+
+    def __init__(self, s, log_odds, chance):
+        self.pairs = np.flatnonzero(chance)
+        self.log_odds = log_odds[self.pairs]
+        left, right, width = s.left[self.pairs], s.right[self.pairs], int(s.node.max()) + 1
+        groups = [np.unique(a * width + s.node[b], return_inverse=True)[1] for a, b in ((left, right), (right, left))]
+        self.groups = [(g, int(g.max()) + 1) for g in groups]
+        taken, links = set(), []
+        for i in np.argsort(-self.log_odds, kind="stable").tolist():
+            ends = (0, int(groups[0][i])), (1, int(groups[1][i]))
+            if ends[0] not in taken and ends[1] not in taken:
+                taken.update(ends)
+                links.append(i)
+        # Group numbers are of one side: a record is on either side of its pairs, so ends are told apart by side. Pairs
+        # are sorted by record, hence a node's records are on one side of all pairs with another node.
+        self.links = np.array(links)
+
+    def marginals(self, slope, shift):
+        weight = np.exp(np.clip(slope * self.log_odds + shift, -12, 12))
+        free = [np.ones(len(weight)), np.ones(len(weight))]
+        for _ in range(10):
+            new = []
+            for side, (group, count) in enumerate(self.groups):
+                offer = weight * free[1 - side]
+                total = np.bincount(group, offer, count)[group]
+                new.append(1 / (1 + np.maximum(total - offer, 0)))
+            free = [(a + b) / 2 for a, b in zip(free, new)]
+        odds = weight * free[0] * free[1]
+        return odds / (1 + odds)
+
+    def adapted(self, slope, prior):
+        """Marginals under the shift that score::adapt finds."""
+        surplus = lambda shift: float(logit(self.marginals(slope, shift)[self.links].mean()) - logit(prior)) - shift
+        up = surplus(0.0) > 0
+        near, far = 0.0, BOUNDS["upper"] if up else BOUNDS["lower"]
+        if (surplus(far) > 0) != up:
+            for _ in range(8):
+                middle = (near + far) / 2
+                near, far = (middle, far) if (surplus(middle) > 0) == up else (near, middle)
+            far = (near + far) / 2
+        return self.marginals(slope, far), far
+
+
+BOUNDS = {"lower": -1.0, "upper": 3.5, "least_links": 50}
+
+
+def calibrate_matching(parts):
+    """Slope, prior and posterior scaling with the least log loss over all that a run does, every set with the same
+    mass. parts: (set, Matching)."""
+    best = None
+    for slope in (0.7, 0.85, 1.0):
+        for prior in (0.2, 0.25, 0.3, 0.35, 0.4):
+            score, y, w = [], [], []
+            for s, matching in parts:
+                p, _ = matching.adapted(slope, prior)
+                mask = s.judged_mask()[matching.pairs] & (p > 0.005)
+                score.append(logit(p[mask]))
+                y.append(s.y[matching.pairs[mask]])
+                w.append(np.full(mask.sum(), 1000.0 / mask.sum()))
+            score, y, w = np.concatenate(score), np.concatenate(y), np.concatenate(w)
+            a, b = platt(score, y, w)
+            p = np.clip(sigmoid(a * score + b), 1e-6, 1 - 1e-6)
+            loss = -(w * np.log(np.where(y, p, 1 - p))).sum() / w.sum()
+            if best is None or loss < best[0]:
+                best = loss, slope, prior, (a, b)
+    return best
 
 
 def main():
@@ -242,8 +427,8 @@ def main():
     ap.add_argument("--only", help="train this scorer alone, leaving the others as they are")
     args = ap.parse_args()
     folders = sorted(d for d in os.listdir(args.dump) if os.path.exists(os.path.join(args.dump, d, "meta.json")))
-    # catalogue-test holds the families that are never trained on.
-    sets = [Set(os.path.join(args.dump, d)) for d in folders if d != "catalogue-test"]
+    # catalogue-test... hold the families that are never trained on.
+    sets = [Set(os.path.join(args.dump, d)) for d in folders if not d.startswith("catalogue-test")]
     os.makedirs(os.path.join(args.out, "scorer"), exist_ok=True)
     path = os.path.join(args.out, "manifest.json")
     manifest = {"scorers": {}}
@@ -261,7 +446,7 @@ def main():
         manifest["scorers"][name] = {
             "sha256": hashlib.sha256(text.encode()).hexdigest(), "trained_on": [s.name for s in used],
             "licence": "Apache-2.0", "origin": "own training (models/scorer/train.py)"}
-        print(name, model["calibration"], "prior", model["prior"], flush=True)
+        print(name, model["calibration"], model["posterior"], "prior", model["prior"], flush=True)
     with open(path, "w", encoding="utf-8") as f:
         json.dump(manifest, f, indent=1)
         f.write("\n")
@@ -286,38 +471,52 @@ _trained = {}
 
 
 def stages_of(sets):
-    """train_two_stages, once for each choice of sets: leaving out A then B is leaving out B then A."""
+    """train_three_stages, once for each choice of sets: leaving out A then B is leaving out B then A."""
     key = frozenset(s.name for s in sets)
     if key not in _trained:
-        _trained[key] = train_two_stages(sets)
+        _trained[key] = train_three_stages(sets)
     return _trained[key]
+
+
+def akin(held, s):
+    """Sets that must go when `held` is left out: of one hand with it."""
+    generated = held.name.startswith("catalogue") and s.name.startswith("catalogue")
+    return s is held or generated or {held.name, s.name} == {"demo", "mini"}
 
 
 def build(sets, version):
     stages = stages_of(sets)
     parts = []
     for held in sets:
-        # Generated names and the small set are trained on, but what they would say of calibration is not the world's.
-        if held.name.startswith("catalogue") or held.name == "mini":
+        # Where only some pairs are labelled, a record's better partner may be an unlabelled one: nothing can be said of
+        # a matching there. The small set is too small.
+        if held.judged == "Labelled" or held.name == "mini":
             continue
-        others = [s for s in sets if s is not held and not (held.name == "demo" and s.name == "mini")]
-        log_odds = predict(stages_of(others), held)
-        if rival_share(held, log_odds) < AMBIGUOUS:
-            parts.append((held, log_odds))
-    slope, intercept = calibrate(parts)
-    links = [(s, lo, greedy(s, lo)) for s, lo in parts]
-    prior = float(np.mean([sigmoid(slope * lo[k] + intercept).mean() for s, lo, k in links]))
+        log_odds, two = predict(stages_of([s for s in sets if not akin(held, s)]), held)
+        if rival_share(held, two) < AMBIGUOUS:
+            parts.append((held, Matching(held, log_odds, two > THIRD_FLOOR)))
+    loss, slope, prior, posterior = calibrate_matching(parts)
+    for s, matching in parts:
+        p, shift = matching.adapted(slope, prior)
+        p, y = sigmoid(posterior[0] * logit(p) + posterior[1]), s.y[matching.pairs]
+        mask = s.judged_mask()[matching.pairs]
+        auto = mask & (p >= 0.85)
+        print(f"  {s.name} left out: shift {shift:+.2f}, {auto.sum()} pairs at 0.85, right {y[auto].mean():.4f}, "
+              f"recall {y[auto].sum() / s.true_pairs:.4f}", flush=True)
+    print(f"  log loss {loss:.4f}")
     pair_x = lambda s: s.x[:, :PAIR_COUNT]
     stack = lambda f, used: np.concatenate([f(s) for s in used])
     alone = lambda used: fit(stack(lambda s: pair_x(s)[s.keep], used), stack(lambda s: s.y[s.keep], used), stack(lambda s: s.weight(), used))
     pair_only = alone(sets)
-    p_slope, p_intercept = calibrate([(s, alone([o for o in sets if o is not s])(pair_x(s))) for s, _ in parts])
+    judged = [s for s, _ in parts if not s.name.startswith("catalogue")]
+    p_slope, p_intercept = calibrate([(s, alone([o for o in sets if not akin(s, o)])(pair_x(s))) for s in judged])
     return {
         "version": version, "features": sets[0].names,
-        "first": stages[0].json(), "second": stages[1].json(),
-        "calibration": {"slope": slope, "intercept": intercept},
+        "first": stages[0].json(), "second": stages[1].json(), "third": stages[2].json(),
+        "calibration": {"slope": slope, "intercept": 0.0},
+        "posterior": {"slope": posterior[0], "intercept": posterior[1]},
         "pair_only": pair_only.json(), "pair_only_calibration": {"slope": p_slope, "intercept": p_intercept},
-        "prior": prior, "adaptation": {"lower": -0.6, "upper": 2.0, "least_links": 50},
+        "prior": prior, "adaptation": BOUNDS,
     }
 
 

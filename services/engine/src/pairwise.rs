@@ -75,7 +75,8 @@ impl Engine {
                 let raw = self.model.pair_only.log_odds(ArrayView1::from(&row[..]));
                 let veto = veto::find(&profiles[a], &profiles[b]);
                 let remaining = if veto.is_some() { veto::REMAINING } else { 1.0 };
-                let confidence = remaining * probability(self.model.pair_only_calibration.log_odds(raw));
+                let confidence =
+                    remaining * probability(self.model.pair_only_calibration.log_odds(f64::from(raw)));
                 let zone = match zones.zone(domain::Confidence::saturating(confidence)) {
                     // A stated contradiction is never linked, and not worth a question.
                     Zone::Auto | Zone::Review if veto.is_some() => Zone::Reject,

@@ -1,4 +1,5 @@
-//! From candidates to calibrated confidences: two stages, calibration, bounded adaptation of the prior.
+//! From candidates to calibrated confidences: three stages, then the one-to-one matching under a prior adapted to the
+//! data at hand.
 
 use crate::prepare::{Prepared, WIDTH};
 use crate::{Engine, Progress};
@@ -6,8 +7,9 @@ use domain::NodeId;
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use score::model::probability;
-use score::{Veto, adapt, context, features, veto};
+use score::matching::Matching;
+use score::model::{log_odds, probability};
+use score::{Veto, adapt, consensus, context, features, veto};
 
 /// One entry a candidate, in the order of [`Prepared::candidates`].
 pub struct Scored {
@@ -21,56 +23,54 @@ pub struct Scored {
 
 /// Below this probability the second stage is not asked: its answer would be "no" as well.
 const SECOND_FLOOR: f32 = 1e-4;
+/// Below these log-odds of the second stage the third is not asked, and the pair is nobody's rival.
+const THIRD_FLOOR: f32 = -7.0;
 /// Vetoes are looked for from this confidence on; below it nothing would be linked anyway.
 const VETO_FLOOR: f64 = 0.02;
+
+const SECOND_WIDTH: usize = WIDTH + features::SECOND.len();
+const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONSENSUS.len();
 
 impl Engine {
     /// `many_per_node`: nodes known to list products several times; they are linked all the same.
     pub fn score(&self, prepared: &Prepared, many_per_node: &[NodeId], progress: &dyn Progress) -> Scored {
         let count = prepared.candidates.len();
         progress.stage("score", count as u64);
-        let around = prepared.surroundings();
-        let first: Vec<f32> = (0..count)
-            .into_par_iter()
-            .map(|i| {
-                let mut row = [0.0f32; WIDTH];
-                prepared.fill(&around, i, &mut row);
-                self.model.first.log_odds(ArrayView1::from(&row[..]))
-            })
-            .collect();
-        progress.advance(count as u64 / 2);
-        let first_probability: Vec<f32> =
-            first.par_iter().map(|x| probability(f64::from(*x)) as f32).collect();
-        let standings = around.neighbourhoods.standings(&first_probability);
-        let log_odds: Vec<f64> = (0..count)
-            .into_par_iter()
-            .map(|i| {
-                if first_probability[i] < SECOND_FLOOR {
-                    // Kept in order below everything that the second stage has seen.
-                    return f64::from(first[i]).min(-9.0);
-                }
-                let mut row = [0.0f32; WIDTH + features::SECOND.len()];
-                prepared.fill(&around, i, &mut row);
-                context::fill_second(first[i], &standings[i], &mut row[WIDTH..]);
-                self.model.calibration.log_odds(self.model.second.log_odds(ArrayView1::from(&row[..])))
-            })
-            .collect();
-        progress.advance(count as u64 / 2);
-        let links = best_links(prepared, &log_odds);
-        let link_log_odds: Vec<f64> = links.iter().map(|i| log_odds[*i as usize]).collect();
-        let prior_shift = adapt::prior_shift(&link_log_odds, self.model.prior, self.model.adaptation);
-        let mut confidence: Vec<f64> = log_odds.iter().map(|x| probability(x + prior_shift)).collect();
-        // Judged before calibration: the thresholds were measured there, and calibration is about links, not rivals.
-        let raw: Vec<f64> = log_odds.iter().map(|x| self.model.calibration.undo(*x)).collect();
-        let mut repeating = repeating_nodes(prepared, &raw, &links);
-        repeating.retain(|node| {
-            let name = prepared.node_names[*node as usize].as_str();
-            !many_per_node.iter().any(|many| many.0 == name)
-        });
-        for (c, confidence) in prepared.candidates.iter().zip(&mut confidence) {
-            let touches = |record: u32| repeating.contains(&prepared.nodes[record as usize]);
-            if touches(c.left) || touches(c.right) {
-                *confidence *= REPEATING_FACTOR;
+        let staged = self.stages(prepared, progress);
+        let is_many = |node: u32| {
+            let name = prepared.node_names[node as usize].as_str();
+            many_per_node.iter().any(|many| many.0 == name)
+        };
+        let links = best_links(prepared, &staged.second);
+        let mut repeating = repeating_nodes(prepared, &staged.second, &links);
+        repeating.retain(|node| !is_many(*node));
+        let touches = |index: usize| {
+            let c = &prepared.candidates[index];
+            [c.left, c.right].iter().any(|r| repeating.contains(&prepared.nodes[*r as usize]))
+        };
+
+        let Staged { second: _, active, pairs, third: odds } = staged;
+        let matching = Matching::new(&pairs, &prepared.nodes, |node| !is_many(node));
+        let marginals = |shift: f64| {
+            let shifted: Vec<f64> = odds.iter().map(|x| x + shift).collect();
+            matching.marginals(&shifted)
+        };
+        // Nodes that list products several times have no share of partners to learn from.
+        let telling: Vec<usize> =
+            best_of(prepared, &active, &odds).into_iter().filter(|i| !touches(active[*i] as usize)).collect();
+        let prior_shift =
+            adapt::prior_shift(telling.len(), self.model.prior, self.model.adaptation, |shift| {
+                let marginals = marginals(shift);
+                telling.iter().map(|i| marginals[*i]).sum::<f64>() / telling.len() as f64
+            });
+        let mut confidence: Vec<f64> = vec![0.0; count];
+        for (index, marginal) in active.iter().zip(marginals(prior_shift)) {
+            let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
+            confidence[*index as usize] = probability(posterior);
+        }
+        if !repeating.is_empty() {
+            for index in active.iter().filter(|index| touches(**index as usize)) {
+                confidence[*index as usize] *= REPEATING_FACTOR;
             }
         }
         let veto: Vec<Option<Veto>> = prepared
@@ -92,44 +92,128 @@ impl Engine {
         repeating_nodes.sort();
         Scored { confidence, veto, prior_shift, repeating_nodes }
     }
+
+    /// The log-odds of the second stage and, where a pair has a chance, of the third.
+    fn stages(&self, prepared: &Prepared, progress: &dyn Progress) -> Staged {
+        let count = prepared.candidates.len();
+        let around = prepared.surroundings();
+        let first: Vec<f32> = (0..count)
+            .into_par_iter()
+            .map(|i| {
+                let mut row = [0.0f32; WIDTH];
+                prepared.fill(&around, i, &mut row);
+                self.model.first.log_odds(ArrayView1::from(&row[..]))
+            })
+            .collect();
+        progress.advance(count as u64 / 3);
+        let chance = |log_odds: &f32| probability(f64::from(*log_odds)) as f32;
+        let first_chance: Vec<f32> = first.par_iter().map(chance).collect();
+        let first_standings = around.neighbourhoods.standings(&first_chance);
+        let fill_second = |i: usize, row: &mut [f32]| {
+            prepared.fill(&around, i, row);
+            context::fill_stage(first[i], &first_standings[i], &mut row[WIDTH..SECOND_WIDTH]);
+        };
+        let second: Vec<f32> = (0..count)
+            .into_par_iter()
+            .map(|i| {
+                if first_chance[i] < SECOND_FLOOR {
+                    // Kept in order below everything that the second stage has seen.
+                    return first[i].min(-9.0);
+                }
+                let mut row = [0.0f32; SECOND_WIDTH];
+                fill_second(i, &mut row);
+                self.model.second.log_odds(ArrayView1::from(&row[..]))
+            })
+            .collect();
+        progress.advance(count as u64 / 3);
+
+        // Only pairs with a chance go on; the others' odds are below a thousandth.
+        let active: Vec<u32> = (0..count as u32).filter(|i| second[*i as usize] > THIRD_FLOOR).collect();
+        let pairs: Vec<(u32, u32)> = active
+            .iter()
+            .map(|i| {
+                let c = &prepared.candidates[*i as usize];
+                (c.left, c.right)
+            })
+            .collect();
+        let second_chance: Vec<f32> = active.par_iter().map(|i| chance(&second[*i as usize])).collect();
+        let second_standings =
+            context::Neighbourhoods::new(&pairs, &prepared.nodes).standings(&second_chance);
+        let consensus = consensus::consensus(&pairs, &second_chance, &prepared.nodes);
+        let third: Vec<f64> = active
+            .par_iter()
+            .enumerate()
+            .map(|(at, i)| {
+                let index = *i as usize;
+                let mut row = [0.0f32; THIRD_WIDTH];
+                fill_second(index, &mut row);
+                let (standing, voices) = row[SECOND_WIDTH..].split_at_mut(features::THIRD.len());
+                context::fill_stage(second[index], &second_standings[at], standing);
+                voices.copy_from_slice(&consensus[at]);
+                let raw = self.model.third.log_odds(ArrayView1::from(&row[..]));
+                self.model.calibration.log_odds(f64::from(raw))
+            })
+            .collect();
+        progress.advance(count as u64 / 3);
+        Staged { second, active, pairs, third }
+    }
+}
+
+struct Staged {
+    /// One a candidate.
+    second: Vec<f32>,
+    /// The candidates that have a chance, ascending; `pairs` and `third` go with them.
+    active: Vec<u32>,
+    /// Left and right record.
+    pairs: Vec<(u32, u32)>,
+    /// Log-odds of the pair taken alone.
+    third: Vec<f64>,
 }
 
 /// The candidates of a greedy one-to-one assignment per pair of nodes.
-fn best_links(prepared: &Prepared, log_odds: &[f64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..log_odds.len() as u32).filter(|i| log_odds[*i as usize] > -7.0).collect();
+fn best_links(prepared: &Prepared, log_odds: &[f32]) -> Vec<u32> {
+    let chosen: Vec<u32> =
+        (0..log_odds.len() as u32).filter(|i| log_odds[*i as usize] > THIRD_FLOOR).collect();
+    let odds: Vec<f64> = chosen.iter().map(|i| f64::from(log_odds[*i as usize])).collect();
+    best_of(prepared, &chosen, &odds).into_iter().map(|i| chosen[i]).collect()
+}
+
+/// The same among `chosen` candidates with the log-odds `odds`; gives positions in `chosen`.
+fn best_of(prepared: &Prepared, chosen: &[u32], odds: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..chosen.len()).collect();
     // Candidates are sorted by (left, right), so the index breaks ties the same way every time.
-    order.par_sort_by(|a, b| log_odds[*b as usize].total_cmp(&log_odds[*a as usize]).then(a.cmp(b)));
+    order.par_sort_by(|a, b| odds[*b].total_cmp(&odds[*a]).then(a.cmp(b)));
     let mut taken: FxHashSet<(u32, u32)> = FxHashSet::default();
-    let mut links = Vec::new();
-    for index in order {
-        let c = &prepared.candidates[index as usize];
+    order.retain(|position| {
+        let c = &prepared.candidates[chosen[*position] as usize];
         let ends = [(c.left, prepared.nodes[c.right as usize]), (c.right, prepared.nodes[c.left as usize])];
-        if ends.iter().all(|end| !taken.contains(end)) {
+        let free = ends.iter().all(|end| !taken.contains(end));
+        if free {
             taken.extend(ends);
-            links.push(index);
         }
-    }
-    links
+        free
+    });
+    order
 }
 
 /// A link whose record has a second good candidate in the same node is a coin toss. A node where that is common lists
 /// products several times (a marketplace, a merged catalogue): one-per-node does not hold there, and neither does a
 /// confidence learnt where it holds. Measured: 0.39 of the good links of Amazon-Google and 0.20 of PriceRunner's have
 /// such a rival, at most 0.06 of every other set's; of the links claimed at 0.85 there 71 % and 66 % were right.
-fn repeating_nodes(prepared: &Prepared, log_odds: &[f64], links: &[u32]) -> FxHashSet<u32> {
+fn repeating_nodes(prepared: &Prepared, second: &[f32], links: &[u32]) -> FxHashSet<u32> {
     let mut good: FxHashMap<(u32, u32), u32> = FxHashMap::default();
     let ends = |index: usize| {
         let c = &prepared.candidates[index];
         [(c.left, prepared.nodes[c.right as usize]), (c.right, prepared.nodes[c.left as usize])]
     };
-    for index in (0..log_odds.len()).filter(|i| probability(log_odds[*i]) > RIVAL) {
+    for index in (0..second.len()).filter(|i| probability(f64::from(second[*i])) > RIVAL) {
         for end in ends(index) {
             *good.entry(end).or_default() += 1;
         }
     }
     // (links into the node, those with a rival there)
     let mut seen: FxHashMap<u32, (u32, u32)> = FxHashMap::default();
-    for index in links.iter().filter(|i| probability(log_odds[**i as usize]) > GOOD_LINK) {
+    for index in links.iter().filter(|i| probability(f64::from(second[**i as usize])) > GOOD_LINK) {
         for end in ends(*index as usize) {
             let entry = seen.entry(end.1).or_default();
             entry.0 += 1;

@@ -43,13 +43,18 @@ impl Neighbourhoods {
         Neighbourhoods { starts, entries: keyed.into_iter().map(|(_, e)| e).collect(), pairs: pairs.len() }
     }
 
+    /// Per record and other node, its pairs as (pair index) * 2 + side.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[u32]> {
+        self.starts.windows(2).map(|bounds| &self.entries[bounds[0] as usize..bounds[1] as usize])
+    }
+
     /// The standing of every pair under `score`. Equal scores share the better rank, so order of input never matters.
     pub fn standings(&self, score: &[f32]) -> Vec<Standing> {
         let mut out = vec![Standing::default(); self.pairs];
         let mut order: Vec<u32> = Vec::new();
-        for bounds in self.starts.windows(2) {
+        for group in self.groups() {
             order.clear();
-            order.extend_from_slice(&self.entries[bounds[0] as usize..bounds[1] as usize]);
+            order.extend_from_slice(group);
             let of = |entry: u32| score[(entry >> 1) as usize];
             order.sort_unstable_by(|a, b| of(*b).total_cmp(&of(*a)));
             let best = of(order[0]);
@@ -102,11 +107,12 @@ pub fn fill(combined: &Standing, cosine: &Standing, text: &Standing, out: &mut [
     ]);
 }
 
-/// Fills the [`crate::features::SECOND`] features.
-pub fn fill_second(logit: f32, first: &Standing, out: &mut [f32]) {
-    let (margin_min, margin_max) = sorted(first.margin);
-    let (share_min, share_max) = sorted(first.share);
-    let worst = f32::from(first.rank[0].max(first.rank[1]).min(12));
+/// Fills the [`crate::features::SECOND`] features from the first stage's log-odds and standing, or the
+/// [`crate::features::THIRD`] ones from the second's.
+pub fn fill_stage(logit: f32, standing: &Standing, out: &mut [f32]) {
+    let (margin_min, margin_max) = sorted(standing.margin);
+    let (share_min, share_max) = sorted(standing.share);
+    let worst = f32::from(standing.rank[0].max(standing.rank[1]).min(12));
     out.copy_from_slice(&[logit.clamp(-14.0, 14.0), worst, margin_min, margin_max, share_min, share_max]);
 }
 

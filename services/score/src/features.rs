@@ -110,6 +110,29 @@ pub const SECOND: [&str; 6] = [
     "first_share_max",
 ];
 
+/// What the third stage adds: the second stage's probability among the other candidates ...
+pub const THIRD: [&str; 6] = [
+    "second_logit",
+    "second_rank_worst",
+    "second_margin_min",
+    "second_margin_max",
+    "second_share_min",
+    "second_share_max",
+];
+
+/// ... and what third nodes say of it ([`crate::consensus`]).
+pub const CONSENSUS: [&str; 9] = [
+    "support_max",
+    "support_sum",
+    "support_any",
+    "dissent_min",
+    "dissent_max",
+    "dissent_sum_min",
+    "dissent_sum_max",
+    "mass_min",
+    "agreement",
+];
+
 pub fn names() -> Vec<&'static str> {
     PAIR.iter().chain(&CONTEXT).copied().collect()
 }

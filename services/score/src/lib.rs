@@ -7,17 +7,21 @@
 //!    [`domain::ParsedName`] into a [`Profile`] so that the pair loop neither hashes text nor allocates.
 //! 2. [`features::fill`] compares two profiles: what is alike and, kind by kind, what the names *state*.
 //! 3. [`context`] adds what the pair is among the other candidates of both records: ranks, margins, shares.
-//! 4. [`Model`] turns that into a calibrated probability in two stages (the second sees the first one's ranks), and
-//!    [`adapt`] shifts the prior to the data at hand within bounds.
-//! 5. [`veto::find`] names stated contradictions; such a pair is never linked by the machine.
-//! 6. [`Explanation`] is the tree of all that for a person.
+//! 4. [`Model`] turns that into log-odds in three stages: the second sees the first one's ranks, the third the second's
+//!    and, through [`consensus`], what third nodes say of the pair.
+//! 5. [`matching`] makes them probabilities under "at most one partner a node", with the prior that [`adapt`] finds for
+//!    the data at hand, within bounds.
+//! 6. [`veto::find`] names stated contradictions; such a pair is never linked by the machine.
+//! 7. [`Explanation`] is the tree of all that for a person.
 
 pub mod adapt;
 pub mod attributes;
+pub mod consensus;
 pub mod context;
 pub mod corpus;
 pub mod explain;
 pub mod features;
+pub mod matching;
 pub mod model;
 pub mod veto;
 

@@ -1,4 +1,4 @@
-//! A trained scorer: two stages and a calibrator, and a one-stage variant for pairs that come without candidates
+//! A trained scorer: three stages and a calibrator, and a one-stage variant for pairs that come without candidates
 //! around them. Made by `models/scorer/train.py`; plain JSON so that a person can read what weighs how much.
 
 use crate::adapt::Bounds;
@@ -15,11 +15,15 @@ pub struct Model {
     pub features: Vec<String>,
     pub first: Stage,
     pub second: Stage,
+    pub third: Stage,
+    /// The third stage's log-odds to those of a pair taken alone: what [`crate::matching`] reads.
     pub calibration: Calibration,
+    /// The matching's log-odds to those of the confidence.
+    pub posterior: Calibration,
     /// Reads the pair features alone.
     pub pair_only: Stage,
     pub pair_only_calibration: Calibration,
-    /// Share of true pairs among the links that the calibrator was fitted on: where prior-shift adaptation starts.
+    /// Share of true pairs among the best links that `calibration` stands for: where prior-shift adaptation starts.
     pub prior: f64,
     pub adaptation: Bounds,
 }
@@ -92,7 +96,9 @@ impl Model {
             features: features::names().into_iter().map(str::to_owned).collect(),
             first: stage(width),
             second: stage(width + features::SECOND.len()),
+            third: stage(width + features::SECOND.len() + features::THIRD.len() + features::CONSENSUS.len()),
             calibration: Calibration::NONE,
+            posterior: Calibration::NONE,
             pair_only: stage(features::PAIR.len()),
             pair_only_calibration: Calibration::NONE,
             prior: 0.5,
@@ -107,14 +113,17 @@ impl Model {
             return Err(ModelError::Features { version: model.version, first });
         }
         let positive = |c: &Calibration| c.slope > 0.0 && c.slope.is_finite() && c.intercept.is_finite();
-        if !positive(&model.calibration) || !positive(&model.pair_only_calibration) {
+        let calibrations = [&model.calibration, &model.posterior, &model.pair_only_calibration];
+        if !calibrations.into_iter().all(positive) {
             let what = "a calibration's slope is not positive".to_owned();
             return Err(ModelError::Shape { version: model.version, what });
         }
         let total = expected.len();
+        let second = total + features::SECOND.len();
         for (name, stage, width) in [
             ("first", &model.first, total),
-            ("second", &model.second, total + features::SECOND.len()),
+            ("second", &model.second, second),
+            ("third", &model.third, second + features::THIRD.len() + features::CONSENSUS.len()),
             ("pair_only", &model.pair_only, features::PAIR.len()),
         ] {
             stage.check(width).map_err(|what| ModelError::Shape {
@@ -235,18 +244,18 @@ impl Tree {
 impl Calibration {
     pub const NONE: Calibration = Calibration { slope: 1.0, intercept: 0.0 };
 
-    pub fn log_odds(&self, raw: f32) -> f64 {
-        self.slope * f64::from(raw) + self.intercept
-    }
-
-    /// The log-odds before calibration. The slope is positive: [`Model::from_json`] checks it.
-    pub fn undo(&self, calibrated: f64) -> f64 {
-        (calibrated - self.intercept) / self.slope
+    pub fn log_odds(&self, raw: f64) -> f64 {
+        self.slope * raw + self.intercept
     }
 }
 
 pub fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
+}
+
+/// The inverse of [`probability`]; `probability` must lie strictly between 0 and 1.
+pub fn log_odds(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).ln()
 }
 
 #[cfg(test)]
