@@ -306,9 +306,10 @@ impl<'a> Scanner<'a> {
             return None;
         }
         // A range has the unit behind its second number; the first may repeat it.
-        if let Some((high, end)) = self.range_end(unit.map_or(element.end, |(_, end)| end), element.low)
+        if let Some((high, end)) = self.range_end(at, unit.map_or(element.end, |(_, end)| end), element.low)
             && let Some((high_unit, high_end)) = self.unit_at(end, high)
             && unit.is_none_or(|(low_unit, _)| low_unit.measure == high_unit.measure)
+            && fits_range(high_unit, element.low, high)
         {
             element.high = high;
             element.unit = Some(high_unit);
@@ -322,6 +323,9 @@ impl<'a> Scanner<'a> {
             if self.text[end..].starts_with('半')
                 && matches!(unit.measure, Measure::Amount(..))
                 && !self.text[at..].starts_with('半')
+                && element.low.fract() == 0.0
+                && !unit.alias.is_ascii()
+                && !begins_word_with_half(&self.text[end + '半'.len_utf8()..])
             {
                 element.low += 0.5;
                 element.high += 0.5;
@@ -332,6 +336,11 @@ impl<'a> Scanner<'a> {
                 element.high += tenth;
                 element.end = end + '一'.len_utf8();
             }
+            if let Some((part, stop)) = self.spoken_part(element.end, unit) {
+                element.low += part;
+                element.high += part;
+                element.end = stop;
+            }
         } else if let Some(end) = self.mistyped_zero(element.end) {
             let text = self.text[at..end].replace('o', "0");
             let value = text.parse().ok()?;
@@ -340,6 +349,23 @@ impl<'a> Scanner<'a> {
             element.end = self.suffix(unit_end);
         }
         Some(element)
+    }
+
+    /// 二斤二两, 1斤3两, 三米二十公分: the next smaller unit of one amount, in parts of the greater.
+    fn spoken_part(&self, end: usize, unit: &Unit) -> Option<(f64, usize)> {
+        let Measure::Amount(dimension, factor) = unit.measure else { return None };
+        let spoken = match &*unit.alias {
+            "斤" => &["两"][..],
+            "米" => &["公分", "厘米"],
+            "两" => &["钱"],
+            "公斤" => &["斤", "两"],
+            _ => return None,
+        };
+        let number = self.number(end)?;
+        let (smaller, stop) = self.unit_at(end + number.len, number.value)?;
+        let Measure::Amount(of, part) = smaller.measure else { return None };
+        let less = of == dimension && number.value * part < factor && number.value > 0.0;
+        (less && spoken.contains(&&*smaller.alias)).then_some((number.value * part / factor, stop))
     }
 
     /// One Chinese digit behind a unit that people divide by ten in speech, where nothing countable follows it:
@@ -355,7 +381,11 @@ impl<'a> Scanner<'a> {
             .filter(|c| numerals::begins_chinese(*c) && !"十半".contains(*c))?;
         let read = numerals::chinese(&self.text[end..])?;
         let behind = end + digit.len_utf8();
-        let alone = read.len == digit.len_utf8() && self.unit_at(behind, read.value).is_none();
+        let ends = self.text[behind..]
+            .chars()
+            .next()
+            .is_none_or(|c| !c.is_alphanumeric() || matches!(c, '的' | '装' | '左' | '多'));
+        let alone = ends && read.len == digit.len_utf8() && self.unit_at(behind, read.value).is_none();
         (divided && amount && spoken && alone).then_some(read.value / 10.0)
     }
 
@@ -366,10 +396,16 @@ impl<'a> Scanner<'a> {
         }
         let bytes = self.text.as_bytes();
         let before = |n: usize| at.checked_sub(n).map(|i| bytes[i]);
+        // `12-6-42五十斤`: spoken numbers do not go on from written ones.
+        if !bytes[at].is_ascii() {
+            return !self.text[..at].chars().next_back().is_some_and(numerals::begins_chinese);
+        }
         match before(1) {
             Some(b'#') => false,
             Some(b) if b.is_ascii_digit() => false,
             Some(b'.') => !before(2).is_some_and(|b| b.is_ascii_alphanumeric()),
+            // `10mm-1/2寸`: behind another amount.
+            Some(b'-') if self.continues(at - 1) => true,
             Some(b'-') => {
                 !before(2).is_some_and(|b| b.is_ascii_alphabetic()) || self.word_before(at - 1) >= 4
             }
@@ -428,14 +464,25 @@ impl<'a> Scanner<'a> {
         divided.then_some(value)
     }
 
-    fn range_end(&self, at: usize, low: f64) -> Option<(f64, usize)> {
+    fn range_end(&self, start: usize, at: usize, low: f64) -> Option<(f64, usize)> {
         let rest = &self.text[at..];
         let sign =
             ["-", "~", "至", "到", " - ", " ~ ", " to "].into_iter().find(|sign| rest.starts_with(sign))?;
         let high = numerals::digits(&rest[sign.len()..])?;
         // Ranges grow; `2021-5kg` and article numbers do not.
-        (high.value > low && low > 0.0 && high.value <= low * 100.0)
+        let grows = high.value > low && low > 0.0 && high.value <= low * 100.0;
+        (grows && !(sign == "-" && self.is_article_number(start, at, low)))
             .then_some((high.value, at + sign.len() + high.len))
+    }
+
+    /// `发胶208-300ml`, `058-1000g`, `虾仁40/50-500g`, `盆-039-280mm`: a number with a hyphen behind it that is no lower
+    /// end. Ends of ranges are short or round, and stand behind no other separator.
+    fn is_article_number(&self, start: usize, end: usize, value: f64) -> bool {
+        let written = &self.text[start..end];
+        let before = self.text[..start].chars().next_back();
+        (written.len() > 1 && written.starts_with('0') && !written.starts_with("0."))
+            || matches!(before, Some('-' | '/' | '#'))
+            || (written.len() >= 3 && value.fract() == 0.0 && value % 10.0 != 0.0 && value % 25.0 != 0.0)
     }
 
     fn unit_at(&self, at: usize, value: f64) -> Option<(&'a Unit, usize)> {
@@ -618,6 +665,10 @@ impl<'a> Scanner<'a> {
         let text = &self.text[element.start..element.end];
         match unit.measure {
             Measure::Amount(dimension, factor) => {
+                // `0713200ml`, `650232cm`: a code run together with a size says neither.
+                if is_run_together(text, element.high, unit) {
+                    return Some(StatedKind::Case);
+                }
                 let (dimension, factor) = self.in_context(element, unit, dimension, factor)?;
                 let quantity = Quantity {
                     dimension,
@@ -638,7 +689,7 @@ impl<'a> Scanner<'a> {
             Measure::Piece(_) | Measure::Container | Measure::Joined => {
                 // Four digits before a container are an article number (`8016杯`).
                 let most = if matches!(unit.measure, Measure::Piece(_)) { 20_000.0 } else { 999.0 };
-                if !element.is_count() || element.low > most {
+                if !element.is_count() || element.low > most || (text.starts_with('0') && element.low > 9.0) {
                     return None;
                 }
                 if element.low >= 2.0 || matches!(unit.measure, Measure::Piece(n) if n > 1) {
@@ -800,6 +851,33 @@ impl<'a> Scanner<'a> {
 
 fn from_start(chain: &[Element<'_>]) -> usize {
     chain.first().map_or(0, |element| element.start)
+}
+
+/// Numbers that nobody writes with their unit.
+fn is_run_together(text: &str, value: f64, unit: &Unit) -> bool {
+    let leading_zero = text.starts_with('0') && text[1..].starts_with(|c: char| c.is_ascii_digit());
+    let most = match &*unit.alias {
+        "ml" | "毫升" => 30_000.0,
+        "g" | "克" => 60_000.0,
+        "cm" | "厘米" | "公分" => 5_000.0,
+        "mm" | "毫米" => 60_000.0,
+        _ => f64::INFINITY,
+    };
+    (leading_zero && value >= 10.0) || value > most
+}
+
+/// 半球, 半成品, 半熟: no half of what stands before.
+fn begins_word_with_half(behind: &str) -> bool {
+    behind.starts_with(|c| "球成熟干脱自透哑光边面全月夜糖价盘永导流".contains(c))
+}
+
+/// Nobody sells a range of volumes (`66-375ml` is an article number and a size), and weighed goods vary by a few times.
+fn fits_range(unit: &Unit, low: f64, high: f64) -> bool {
+    match unit.measure {
+        Measure::Amount(Dimension::Volume, _) => low >= 1.0 && high <= low * 1.5 && low < 10.0,
+        Measure::Amount(Dimension::Mass, _) => high <= low * 5.0,
+        _ => true,
+    }
 }
 
 /// `200+200ml` shares its unit; over a slash only alternatives do (`12/24v`, `10/20w`), since `1/500ml` is no half litre.

@@ -65,7 +65,29 @@ pub fn amounts(left: &[Amount], right: &[Amount]) -> AmountRelation {
 }
 
 fn same(a: &Amount, b: &Amount) -> bool {
-    close(a.low, b.low) && close(a.high, b.high)
+    (close(a.low, b.low) && close(a.high, b.high))
+        || (a.low == a.high && b.low == b.high && (same_by_trade(a, b) || same_by_trade(b, a)))
+}
+
+/// Exact amounts that differ on paper only: ounces on foreign labels are cut to a tenth (0.5 oz of 13 g), Hong Kong's
+/// 尺 is the foot, and drives of sockets go by 10 mm for 3/8 of an inch.
+fn same_by_trade(a: &Amount, b: &Amount) -> bool {
+    const OUNCE: f64 = 28.349_523_125;
+    const FOOT: f64 = 304.8;
+    const CHI: f64 = 1000.0 / 3.0;
+    const DRIVES: [(f64, f64); 4] = [(6.35, 6.3), (9.525, 10.0), (12.7, 12.5), (19.05, 20.0)];
+    let whole = |value: f64, of: f64| {
+        let times = value / of;
+        times >= 0.5 && (times - times.round()).abs() < 1e-3
+    };
+    match a.dimension {
+        Dimension::Mass => whole(a.low, OUNCE / 10.0) && (a.low - b.low).abs() <= OUNCE / 20.0,
+        Dimension::Length => {
+            (whole(a.low, FOOT) && whole(b.low, CHI) && (a.low / FOOT).round() == (b.low / CHI).round())
+                || DRIVES.iter().any(|(inch, metric)| close(a.low, *inch) && close(b.low, *metric))
+        }
+        _ => false,
+    }
 }
 
 /// Mass or volume, allowing for one side giving the total of a pack and the other its unit content.
@@ -105,6 +127,10 @@ pub fn packs(left: &Profile, right: &Profile) -> AmountRelation {
             if a.iter().all(|x| b.contains(x)) || b.iter().all(|x| a.contains(x)) || product(a) == product(b)
             {
                 return AmountRelation { relation: Relation::Equal, log_ratio: 0.0 };
+            }
+            // A carton of cigarettes is ten packets or two hundred pieces.
+            if matches!((a, b), ([10], [200]) | ([200], [10])) {
+                return AmountRelation { relation: Relation::Compatible, log_ratio: 0.0 };
             }
             let mut nearest = f32::INFINITY;
             for x in a {
@@ -162,9 +188,51 @@ pub fn kinds(left: &[Said], right: &[Said]) -> KindRelations {
     out
 }
 
-/// 清新黄瓜 and 黄瓜, 红烧牛肉 and 红烧: the longer word states the shorter one too.
+/// 清新黄瓜 and 黄瓜, 红烧牛肉 and 红烧, 葱香排骨 and 香葱: the longer word states the shorter one too.
 fn one_says_more(a: &Said, b: &Said) -> bool {
-    a.value.contains(b.value.as_str()) || b.value.contains(a.value.as_str())
+    let (x, y) = (plain(&a.value), plain(&b.value));
+    let (short, long) = if x.len() <= y.len() { (x, y) } else { (y, x) };
+    short.chars().all(|c| long.contains(c)) || near(&a.value, &b.value)
+}
+
+/// A taste without the word for taste: 牛肉味 is 牛肉.
+fn plain(value: &str) -> &str {
+    let short = value.trim_end_matches(['味', '型', '口']);
+    if short.is_empty() { value } else { short }
+}
+
+/// Words that shops and translators use for one another; each line's words never exclude each other.
+const NEAR: &[&[&str]] = &[
+    &["豆沙", "红豆"],
+    &["蜂蜜", "蜜汁"],
+    &["可可", "巧克力"],
+    &["鸡汤", "上汤", "高汤", "鸡汁"],
+    &["蒜香", "蒜蓉", "蒜蓉辣"],
+    &["黑糖", "红糖"],
+    &["橘子", "橙"],
+    &["葡萄", "红提"],
+    &["酸奶", "乳酸菌"],
+    &["三鲜", "海鲜"],
+    &["牛奶", "奶香", "奶酪"],
+    &["酸梅", "话梅", "乌梅"],
+    &["青", "绿"],
+    &["藏青", "深蓝", "蓝"],
+    &["银", "灰"],
+    &["咖啡", "棕"],
+    &["象牙白", "米白", "白"],
+    &["婴儿", "幼儿", "儿童"],
+    &["儿童", "青年"],
+    &["青年", "成人"],
+    &["特级", "特选"],
+    &["头等", "特级"],
+    &["香米", "长粒米"],
+    &["m", "中型犬", "中大号"],
+    &["s", "小型犬", "迷你", "小瓶"],
+    &["l", "大型犬", "大瓶", "中大号"],
+];
+
+fn near(a: &str, b: &str) -> bool {
+    NEAR.iter().any(|words| words.contains(&a) && words.contains(&b))
 }
 
 /// The relation of one kind alone.
@@ -205,7 +273,15 @@ pub fn codes(left: &Profile, right: &Profile) -> CodeRelation {
     }
     if a.is_empty() || b.is_empty() {
         let (with, without) = if b.is_empty() { (left, right) } else { (right, left) };
-        if with.codes_text.iter().any(|code| code.chars().count() >= 4 && holds(&without.whole, code)) {
+        // `#071` and `071`, `904#` and `904`: only one of the two looks like a code.
+        let as_number = |code: &str| {
+            code.len() >= 3 && code.parse::<f32>().is_ok_and(|value| without.numbers.contains(&value))
+        };
+        if with
+            .codes_text
+            .iter()
+            .any(|code| as_number(code) || (code.chars().count() >= 4 && holds(&without.whole, code)))
+        {
             out.value = 0.7;
         }
         return out;
