@@ -12,63 +12,91 @@ const ROUNDS: usize = 10;
 /// Odds beyond e^±12 change no decision and would only cost digits.
 const MOST: f64 = 12.0;
 
-/// The pairs that take part, grouped by record and other node.
+/// Entries a thread takes at a time.
+const PIECE: usize = 1 << 14;
+
+/// The pairs that take part, seen from both ends: an entry is a pair and one of its records. Entries of one record and
+/// other node stand together.
 pub struct Matching {
-    groups: Neighbourhoods,
-    /// Whether the other record's node lists a product once, per pair for its left and right record.
-    once: Vec<[bool; 2]>,
+    /// The pair of each entry.
+    pair: Vec<u32>,
+    /// Where the same pair stands, seen from its other record.
+    twin: Vec<u32>,
+    /// Per group its end among the entries, and whether the node it looks at lists a product once.
+    groups: Vec<(u32, bool)>,
+    /// Ends of runs of whole groups, about [`PIECE`] entries each, as (entry, group).
+    pieces: Vec<(usize, usize)>,
 }
 
 impl Matching {
     /// `once` says of a node whether it lists a product once; where it does not, candidates there do not exclude each
     /// other.
     pub fn new(pairs: &[(u32, u32)], nodes: &[u32], once: impl Fn(u32) -> bool) -> Matching {
-        let of = |record: u32| once(nodes[record as usize]);
-        Matching {
-            groups: Neighbourhoods::new(pairs, nodes),
-            once: pairs.iter().map(|(left, right)| [of(*right), of(*left)]).collect(),
+        let neighbourhoods = Neighbourhoods::new(pairs, nodes);
+        let count = 2 * pairs.len();
+        let mut places = vec![[0u32; 2]; pairs.len()];
+        let (mut pair, mut side) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (mut groups, mut pieces) = (Vec::new(), Vec::new());
+        for group in neighbourhoods.groups() {
+            for entry in group {
+                places[(entry >> 1) as usize][(entry & 1) as usize] = pair.len() as u32;
+                pair.push(entry >> 1);
+                side.push((entry & 1) as usize);
+            }
+            let (left, right) = pairs[(group[0] >> 1) as usize];
+            let looked_at = if group[0] & 1 == 0 { right } else { left };
+            groups.push((pair.len() as u32, once(nodes[looked_at as usize])));
+            if pair.len() - pieces.last().map_or(0, |(entry, _)| *entry) >= PIECE {
+                pieces.push((pair.len(), groups.len()));
+            }
         }
+        pieces.push((pair.len(), groups.len()));
+        let twin = pair.iter().zip(side).map(|(pair, side)| places[*pair as usize][1 - side]).collect();
+        Matching { pair, twin, groups, pieces }
     }
 
     /// The probability of every pair, from its log-odds taken alone.
     pub fn marginals(&self, log_odds: &[f64]) -> Vec<f64> {
-        let weight: Vec<f64> = log_odds.iter().map(|x| x.clamp(-MOST, MOST).exp()).collect();
-        // Per pair and side: the probability that the record of that side has no other partner in the node.
-        let mut free = vec![[1.0f64; 2]; weight.len()];
+        let weight: Vec<f64> = log_odds.par_iter().map(|x| x.clamp(-MOST, MOST).exp()).collect();
+        // Per entry: the probability that its record has no other partner in the node.
+        let mut free = vec![1.0f64; self.pair.len()];
+        let mut next = free.clone();
         for _ in 0..ROUNDS {
-            let next = self.round(&weight, &free);
-            free.par_iter_mut().zip(next).for_each(|(old, new)| {
-                // Damped: on cycles of candidates the messages would swing.
-                *old = [0.5 * (old[0] + new[0]), 0.5 * (old[1] + new[1])];
-            });
+            self.round(&weight, &free, &mut next);
+            std::mem::swap(&mut free, &mut next);
         }
-        weight
-            .par_iter()
-            .zip(&free)
-            .map(|(w, free)| {
-                let odds = w * free[0] * free[1];
-                odds / (1.0 + odds)
-            })
-            .collect()
+        let mut odds = weight;
+        for (entry, pair) in self.pair.iter().enumerate() {
+            odds[*pair as usize] *= free[entry];
+        }
+        odds.iter().map(|odds| odds / (1.0 + odds)).collect()
     }
 
-    fn round(&self, weight: &[f64], free: &[[f64; 2]]) -> Vec<[f64; 2]> {
-        let mut next = vec![[1.0f64; 2]; weight.len()];
-        for group in self.groups.groups() {
-            // What each candidate of the group's record offers, as far as its other record is free.
-            let offer = |entry: &u32| {
-                let (pair, side) = ((entry >> 1) as usize, (entry & 1) as usize);
-                weight[pair] * free[pair][1 - side]
-            };
-            let total: f64 = group.iter().map(offer).sum();
-            for entry in group {
-                let (pair, side) = ((entry >> 1) as usize, (entry & 1) as usize);
-                if self.once[pair][side] {
-                    next[pair][side] = 1.0 / (1.0 + (total - offer(entry)).max(0.0));
-                }
-            }
+    fn round(&self, weight: &[f64], free: &[f64], next: &mut [f64]) {
+        let mut rest = next;
+        let mut from = (0, 0);
+        let mut work = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            let (own, behind) = rest.split_at_mut(piece.0 - from.0);
+            work.push((from, &self.groups[from.1..piece.1], own));
+            (rest, from) = (behind, *piece);
         }
-        next
+        work.into_par_iter().for_each(|((start, _), groups, out)| {
+            let mut at = start;
+            for (end, once) in groups {
+                let entries = at..*end as usize;
+                // What each candidate of the group's record offers, as far as its other record is free.
+                let offer =
+                    |entry: usize| weight[self.pair[entry] as usize] * free[self.twin[entry] as usize];
+                let total: f64 = entries.clone().map(offer).sum();
+                for entry in entries {
+                    let others = if *once { (total - offer(entry)).max(0.0) } else { 0.0 };
+                    // Damped: on cycles of candidates the messages would swing.
+                    out[entry - start] = 0.5 * (free[entry] + 1.0 / (1.0 + others));
+                }
+                at = *end as usize;
+            }
+        });
     }
 }
 
