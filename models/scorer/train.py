@@ -394,32 +394,24 @@ class Matching:
         return self.marginals(slope, far), far
 
 
+# Found by leaving out each set in turn: with these, the shift that a run finds without labels is next to the one that its
+# labels would choose, from a trade where half the names have a partner to one where nearly all do.
+SLOPE, PRIOR = 0.85, 0.2
+BOUNDS = {"lower": -0.25, "upper": 3.5, "least_links": 50}
 # Generated names leave unsaid what real ones mostly say: they warn, but do not decide how sure to be of the world's.
 GENERATED_MASS = 0.25
-BOUNDS = {"lower": -1.0, "upper": 3.5, "least_links": 50}
 
 
-def calibrate_matching(parts):
-    """Slope, prior and posterior scaling with the least log loss over all that a run does, every real set with the same
-    mass. parts: (set, Matching)."""
-    best = None
-    for slope in (0.55, 0.7, 0.85, 1.0):
-        for prior in (0.2, 0.25, 0.3, 0.35, 0.4, 0.45):
-            score, y, w = [], [], []
-            for s, matching in parts:
-                p, _ = matching.adapted(slope, prior)
-                mask = s.judged_mask()[matching.pairs] & (p > 0.005)
-                score.append(logit(p[mask]))
-                y.append(s.y[matching.pairs[mask]])
-                mass = 1000.0 * (GENERATED_MASS if s.name.startswith("catalogue") else 1)
-                w.append(np.full(mask.sum(), mass / mask.sum()))
-            score, y, w = np.concatenate(score), np.concatenate(y), np.concatenate(w)
-            a, b = platt(score, y, w)
-            p = np.clip(sigmoid(a * score + b), 1e-6, 1 - 1e-6)
-            loss = -(w * np.log(np.where(y, p, 1 - p))).sum() / w.sum()
-            if best is None or loss < best[0]:
-                best = loss, slope, prior, (a, b)
-    return best
+def posterior(parts):
+    """Platt scaling of the adapted marginals, every real set with the same mass. parts: (set, pairs, marginals)."""
+    score, y, w = [], [], []
+    for s, pairs, p in parts:
+        mask = s.judged_mask()[pairs] & (p > 0.005)
+        mass = 1000.0 * (GENERATED_MASS if s.name.startswith("catalogue") else 1)
+        score.append(logit(p[mask]))
+        y.append(s.y[pairs[mask]])
+        w.append(np.full(mask.sum(), mass / mask.sum()))
+    return platt(np.concatenate(score), np.concatenate(y), np.concatenate(w))
 
 
 def main():
@@ -441,8 +433,9 @@ def main():
     for name in ["default"] + [f"without-{h}" for h in HELD if any(s.name == h for s in sets)]:
         if args.only and name != args.only:
             continue
-        used = [s for s in sets if name != f"without-{s.name}" and not (name == "without-demo" and s.name == "mini")]
-        model = build(used, f"{args.version}/{name}")
+        held = next((s for s in sets if name == f"without-{s.name}"), None)
+        used = [s for s in sets if held is None or not akin(held, s)]
+        model = build(sets, held, f"{args.version}/{name}")
         text = json.dumps(model, ensure_ascii=False)
         with open(os.path.join(args.out, "scorer", name + ".json"), "w", encoding="utf-8") as f:
             f.write(text)
@@ -487,9 +480,11 @@ def akin(held, s):
     return s is held or generated or {held.name, s.name} == {"demo", "mini"}
 
 
-def build(sets, version):
-    stages = stages_of(sets)
-    parts = []
+def left_out(sets):
+    """(set, its active pairs, their adapted marginals) of every set that can tell of calibration, each by stages that
+    never saw it; once for all scorers."""
+    if _left_out:
+        return _left_out
     for held in sets:
         # Where only some pairs are labelled, a record's better partner may be an unlabelled one: nothing can be said of
         # a matching there. The small set is too small.
@@ -497,29 +492,40 @@ def build(sets, version):
             continue
         log_odds, two = predict(stages_of([s for s in sets if not akin(held, s)]), held)
         if rival_share(held, two) < AMBIGUOUS:
-            parts.append((held, Matching(held, log_odds, two > THIRD_FLOOR)))
-    loss, slope, prior, posterior = calibrate_matching(parts)
-    for s, matching in parts:
-        p, shift = matching.adapted(slope, prior)
-        p, y = sigmoid(posterior[0] * logit(p) + posterior[1]), s.y[matching.pairs]
-        mask = s.judged_mask()[matching.pairs]
-        auto = mask & (p >= 0.85)
-        print(f"  {s.name} left out: shift {shift:+.2f}, {auto.sum()} pairs at 0.85, right {y[auto].mean():.4f}, "
-              f"recall {y[auto].sum() / s.true_pairs:.4f}", flush=True)
-    print(f"  log loss {loss:.4f}")
+            matching = Matching(held, log_odds, two > THIRD_FLOOR)
+            p, shift = matching.adapted(SLOPE, PRIOR)
+            print(f"  {held.name} left out: shift {shift:+.2f}", flush=True)
+            _left_out.append((held, matching.pairs, p))
+    return _left_out
+
+
+_left_out = []
+
+
+def build(all_sets, held, version):
+    """The scorer that never saw `held`. Its last two numbers (Platt) come from the other sets alone, though scored by
+    stages that were left out one at a time and so knew `held`."""
+    sets = [s for s in all_sets if held is None or not akin(held, s)]
+    stages = stages_of(sets)
+    parts = [part for part in left_out(all_sets) if held is None or not akin(held, part[0])]
+    slope, intercept = posterior(parts)
+    for s, pairs, p in parts:
+        auto = s.judged_mask()[pairs] & (sigmoid(slope * logit(p) + intercept) >= 0.85)
+        right = s.y[pairs][auto]
+        print(f"  {s.name}: {len(right)} pairs at 0.85, right {right.mean():.4f}, recall {right.sum() / s.true_pairs:.4f}")
     pair_x = lambda s: s.x[:, :PAIR_COUNT]
     stack = lambda f, used: np.concatenate([f(s) for s in used])
     alone = lambda used: fit(stack(lambda s: pair_x(s)[s.keep], used), stack(lambda s: s.y[s.keep], used), stack(lambda s: s.weight(), used))
     pair_only = alone(sets)
-    judged = [s for s, _ in parts if not s.name.startswith("catalogue")]
+    judged = [s for s, *_ in parts if not s.name.startswith("catalogue")]
     p_slope, p_intercept = calibrate([(s, alone([o for o in sets if not akin(s, o)])(pair_x(s))) for s in judged])
     return {
         "version": version, "features": sets[0].names,
         "first": stages[0].json(), "second": stages[1].json(), "third": stages[2].json(),
-        "calibration": {"slope": slope, "intercept": 0.0},
-        "posterior": {"slope": posterior[0], "intercept": posterior[1]},
+        "calibration": {"slope": SLOPE, "intercept": 0.0},
+        "posterior": {"slope": slope, "intercept": intercept},
         "pair_only": pair_only.json(), "pair_only_calibration": {"slope": p_slope, "intercept": p_intercept},
-        "prior": prior, "adaptation": BOUNDS,
+        "prior": PRIOR, "adaptation": BOUNDS,
     }
 
 
