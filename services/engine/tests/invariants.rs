@@ -132,7 +132,7 @@ fn a_persons_decision_holds() {
 fn a_pair_alone_is_scored_and_explained() {
     let (a, b) = (LocalSku::named("l", "1", "海天酱油500ml"), LocalSku::named("r", "1", "海天 酱油 0.5升"));
     let c = LocalSku::named("r", "2", "海天酱油1.5L");
-    let zones = engine::ZonePolicy::default();
+    let zones = ZonePolicy::default();
     let scores = engine().score_pairs(&[(a.clone(), b), (a.clone(), c.clone())], &zones).expect("scores");
     assert!(scores[0].confidence > scores[1].confidence, "{scores:?}");
     assert_eq!(scores[1].veto.as_deref(), Some("volume"));
