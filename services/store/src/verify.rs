@@ -3,7 +3,7 @@
 
 use crate::commit::content_digest;
 use crate::sql::{Conn, args, select};
-use crate::{Result, Store};
+use crate::{Result, Store, StoreError};
 use domain::{CatalogSku, SkuKey, Stored};
 
 /// One thing that breaks an invariant.
@@ -149,13 +149,20 @@ pub(crate) async fn verify(conn: &mut Conn<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Every SKU says what its digest is of.
+/// Every SKU can be read and says what its digest is of. Stops at the first that cannot be read.
 async fn digests(conn: &mut Conn<'_>, findings: &mut Vec<Finding>) -> Result<()> {
     let mut after = SkuKey::new("", "");
     loop {
         let condition = "WHERE (t.node, t.code) > ($1, $2) ORDER BY t.node, t.code LIMIT 1000";
-        let rows: Vec<Stored<CatalogSku>> =
-            select(conn, condition, args![&after.node.0, &after.sku.0]).await?;
+        let rows = select(conn, condition, args![&after.node.0, &after.sku.0]).await;
+        let rows: Vec<Stored<CatalogSku>> = match rows {
+            Err(StoreError::Corrupt(why)) => {
+                let subject = format!("after {after}: {why}");
+                findings.push(Finding { rule: "skus_can_be_read", subject });
+                return Ok(());
+            }
+            rows => rows?,
+        };
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.value.sku.key.clone();
         let broken = rows.iter().filter(|row| content_digest(&row.value.sku) != row.value.content);
