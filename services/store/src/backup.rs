@@ -31,7 +31,7 @@ impl Store {
             return Err(StoreError::Unsupported { what: "backup", instead: "use pg_dump or a base backup" });
         };
         absent(to)?;
-        let part = beside(to);
+        let part = suffixed(to, ".part");
         remove(&part)?;
         let text = part.to_str().ok_or_else(|| StoreError::invalid("backup path", "is not UTF-8"))?;
         // A connection of its own: writers and readers go on.
@@ -42,8 +42,13 @@ impl Store {
         Ok(report)
     }
 
-    /// Reads a backup through and checks every invariant; changes nothing.
+    /// Reads a backup through and checks every invariant; changes nothing. A store's own file is refused while a write-ahead log lies beside it:
+    /// what is in there is part of the store, and would be missing.
     pub async fn check_backup(path: &Path) -> Result<BackupReport> {
+        if fs::metadata(suffixed(path, "-wal")).is_ok_and(|log| log.len() > 0) {
+            let rule = "has a write-ahead log beside it: it is a store, not a backup; make one with backup";
+            return Err(StoreError::precondition(&path.display(), rule));
+        }
         let bytes = fs::metadata(path).map_err(|error| io_error(path, &error))?.len();
         let copy = open_copy(path).await?;
         let mut tx = copy.snapshot().await?;
@@ -61,26 +66,23 @@ impl Store {
     /// Puts a sound backup where a store shall be opened; the place must be free (move the old store's file, `-wal` and `-shm` away first).
     pub async fn restore(from: &Path, to: &Path) -> Result<BackupReport> {
         absent(to)?;
-        for rest in ["-wal", "-shm"] {
-            let mut name = to.as_os_str().to_owned();
-            name.push(rest);
-            absent(Path::new(&name))?;
-        }
+        absent(&suffixed(to, "-wal"))?;
+        absent(&suffixed(to, "-shm"))?;
         let report = Self::check_backup(from).await?;
         if let Some(finding) = report.findings.first() {
             let rule = format!("is not sound: {} is broken by {}", finding.rule, finding.subject);
             return Err(StoreError::precondition(&from.display(), rule));
         }
-        let part = beside(to);
+        let part = suffixed(to, ".part");
         fs::copy(from, &part).map_err(|error| io_error(&part, &error))?;
         settle(&part, to)?;
         Ok(report)
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".part");
+    name.push(suffix);
     name.into()
 }
 

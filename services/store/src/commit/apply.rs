@@ -61,6 +61,7 @@ impl Work {
                 self.changes.push(Change::Unlink(row));
             }
             Mutation::PutReview { review, expect } => {
+                self.skus.existing(&review.sku, Expect::Present)?;
                 if let Some(row) = self.reviews.put(review.clone(), *expect, at)? {
                     self.changes.push(Change::Review(row));
                 }

@@ -57,7 +57,7 @@ fn on_sqlite(case: Case) {
 
 #[test]
 fn postgres() {
-    let server = support::postgres::Server::start();
+    let server = support::postgres::Server::start(support::postgres::Fsync::Off);
     let runtime = runtime();
     let mut failed = Vec::new();
     for (name, case) in CASES {

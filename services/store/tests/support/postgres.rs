@@ -13,7 +13,17 @@ pub struct Server {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    fsync: Fsync,
     child: Option<Child>,
+}
+
+/// Whether commits wait for the disk.
+#[derive(Clone, Copy)]
+pub enum Fsync {
+    /// As in earnest.
+    On,
+    /// Faster, for tests that pull no plug.
+    Off,
 }
 
 /// Debian keeps the server's programs out of the path, one folder a version.
@@ -45,7 +55,7 @@ fn is_root() -> bool {
 }
 
 impl Server {
-    pub fn start() -> Server {
+    pub fn start(fsync: Fsync) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("data");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("own folder");
@@ -62,17 +72,21 @@ impl Server {
             .status();
         assert!(made.expect("initdb runs").success(), "initdb failed");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let mut server = Server { folder, programs, port, child: None };
+        let mut server = Server { folder, programs, port, fsync, child: None };
         server.resume();
         server
     }
 
     /// Starts it, or starts it again.
     pub fn resume(&mut self) {
+        let fsync = match self.fsync {
+            Fsync::On => "fsync=on",
+            Fsync::Off => "fsync=off",
+        };
         let child = as_user(&self.programs.join("postgres"))
             .arg("-D")
             .arg(self.folder.path().join("data"))
-            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", fsync])
             .args(["-c", "unix_socket_directories=", "-c", "max_connections=200"])
             .spawn();
         self.child = Some(child.expect("postgres starts"));
