@@ -1,4 +1,5 @@
 //! Copies of a SQLite store: whole or absent, while others write.
+#![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 #[path = "support/mod.rs"]
 mod support;

@@ -1,6 +1,7 @@
 //! kill -9 at any moment: what was acknowledged is there, once; nothing is there by half; the store verifies.
 //!
 //! The test starts itself again as a child that keeps batches and says so after each; kills it; opens the store; looks; and goes on with it.
+#![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 #[path = "support/mod.rs"]
 mod support;

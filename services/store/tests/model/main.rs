@@ -1,6 +1,7 @@
 //! Random batches against a model of a hundred lines that knows the rules only as a whole: it looks at everything after every batch, where the store
 //! looks at what was touched. Both must agree on what is refused, on every row and version, on the number of changes; and the change log
 //! alone must be enough to rebuild what the store holds.
+#![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 #[path = "../support/mod.rs"]
 mod support;
