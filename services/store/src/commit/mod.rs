@@ -17,7 +17,9 @@ mod working;
 
 use crate::sql::{Conn, args};
 use crate::{Ack, Batch, Change, Replay, Request, Result, Store, StoreError};
-use domain::{Candidate, CatalogSku, Decision, Link, Master, Member, Node, Policy, Review, Revision, SkuKey};
+use domain::{
+    Candidate, CatalogSku, Decision, Link, Master, Member, Node, Policy, Review, Revision, SkuKey, Timestamp,
+};
 use working::Working;
 
 pub(crate) use apply::content_digest;
@@ -63,6 +65,14 @@ impl Store {
     /// The answer to a request that was kept before; `None` for a new one. Lets the engine save itself the work; `commit` looks again.
     pub async fn replay(&self, request: &Request) -> Result<Option<Ack>> {
         find_request(&mut self.db.read().await?.conn(), request).await
+    }
+
+    /// Forgets the answers to requests that were given before a time; gives how many.
+    pub async fn forget_requests(&self, before: Timestamp) -> Result<u64> {
+        let mut tx = self.db.write().await?;
+        let gone = tx.conn().run("DELETE FROM requests WHERE at < $1", args![before]).await?;
+        tx.commit().await?;
+        Ok(gone)
     }
 }
 

@@ -34,12 +34,4 @@ impl Store {
         tx.conn().run(sql, args).await?;
         tx.commit().await
     }
-
-    /// Forgets the answers to requests that were given before a time; gives how many.
-    pub async fn forget_requests(&self, before: Timestamp) -> Result<u64> {
-        let mut tx = self.db.write().await?;
-        let gone = tx.conn().run("DELETE FROM requests WHERE at < $1", args![before]).await?;
-        tx.commit().await?;
-        Ok(gone)
-    }
 }

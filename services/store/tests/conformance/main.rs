@@ -40,7 +40,8 @@ suite! {
         two_stewards_never_get_the_same, filters_and_stats, one_question_at_a_time;
     rules: decisions_hold_until_undone, policies_are_numbered_and_activated;
     logs: the_log_tells_everything, a_trimmed_log_says_so, writers_leave_no_gap, followers_are_woken, requests_repeat,
-        parallel_requests_are_kept_once, a_dry_run_keeps_nothing, the_audit_log_is_read, positions_are_kept;
+        parallel_requests_are_kept_once, a_dry_run_keeps_nothing, the_audit_log_is_read, positions_are_kept,
+        a_dropped_write_is_whole_or_absent;
     access: keys_open_and_end, users_prove_themselves;
     soundness: a_sound_store_verifies, verify_finds_what_is_broken;
 }

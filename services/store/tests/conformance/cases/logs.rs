@@ -225,3 +225,22 @@ pub async fn positions_are_kept(f: Fixture) {
     // An index that says it has read more than there is has followed another store.
     assert_eq!(f.store.verify().await.unwrap()[0].rule, "positions_are_in_the_log");
 }
+
+pub async fn a_dropped_write_is_whole_or_absent(f: Fixture) {
+    f.keep(batch(1).with(put_node("a"))).await;
+    for i in 0..40u64 {
+        let mut all = batch(2);
+        for n in 0..50 {
+            all = all.with(put_sku("a", &format!("{i}-{n}"), "可乐"));
+        }
+        // The caller's patience ends anywhere inside.
+        let patience = Duration::from_micros(i * 300);
+        let _ = tokio::time::timeout(patience, f.store.commit(&all)).await;
+    }
+    // Others can write as if nothing had been, and every batch is there whole or absent.
+    f.keep(batch(3).with(put_sku("a", "after", "可乐"))).await;
+    let counts = f.store.state_counts().await.unwrap();
+    assert_eq!(counts.iter().map(|(_, count)| count).sum::<i64>() % 50, 1);
+    assert_eq!(f.store.last_sequence().await.unwrap().0 % 50, 2);
+    assert_eq!(f.store.verify().await.unwrap(), []);
+}
