@@ -10,6 +10,37 @@
 //! - **Rules of the data hold at every commit** (and [`Store::verify`] checks them on the whole): every live SKU in exactly one state; linked
 //!   SKUs in exactly one live master; one SKU a master from a node that holds a product once; links inside one master; redirects without circles.
 //!
+//! ```
+//! use domain::{Actor, Holding, LocalSku, Node, NodeId, NodeKind, Sequence, SkuKey, Timestamp, Version};
+//! use store::{Batch, Expect, Location, Mutation, Store};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> store::Result<()> {
+//! # let folder = tempfile::tempdir().expect("a temporary folder");
+//! # let path = folder.path().join("truth.db");
+//! let store = Store::open(&Location::Sqlite(path)).await?;
+//! let node = Node {
+//!     id: NodeId("shop-7".into()),
+//!     title: "七号店".to_owned(),
+//!     kind: NodeKind::Shop,
+//!     place: None,
+//!     holding: Holding::OnePerMaster,
+//!     archived: None,
+//! };
+//! let sku = LocalSku::named("shop-7", "A-17", "可乐 500ml");
+//! let batch = Batch::new(Timestamp(0), &Actor::new("key:1"), "import")
+//!     .with(Mutation::PutNode { node, expect: Expect::Absent })
+//!     .with(Mutation::PutSku { sku, state: None, expect: Expect::Any });
+//! let ack = store.commit(&batch).await?;
+//! assert_eq!(ack.versions, [Version(1), Version(1)]);
+//!
+//! let mut follower = store.follow(Sequence(0));
+//! assert_eq!(follower.next(100).await?.len(), 2);
+//! assert!(store.sku(&SkuKey::new("shop-7", "A-17")).await?.is_some());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Writes are serial; reads are not and never wait for them. The store has no clock: whoever acts says when. Calls are safe to drop: a write that was not
 //! acknowledged is there whole or not at all.
 

@@ -20,7 +20,7 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Longest wait for a connection or a lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub(crate) enum Db {
@@ -74,7 +74,7 @@ impl Db {
         let options = PgConnectOptions::from_str(url)
             .map_err(sqlx_error)?
             .application_name("tongpin")
-            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")]);
+            .options([("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")]);
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(PATIENCE)
