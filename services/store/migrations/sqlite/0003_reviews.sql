@@ -20,6 +20,7 @@ CREATE TABLE reviews (
 ) STRICT;
 
 CREATE INDEX reviews_queue ON reviews (value DESC, id) WHERE state IN ('open', 'claimed');
+CREATE INDEX reviews_by_sku ON reviews (node, code);
 CREATE INDEX reviews_by_master ON reviews (master);
 -- One question at a time about a SKU and a master.
 CREATE UNIQUE INDEX reviews_waiting ON reviews (node, code, master) WHERE state IN ('open', 'claimed');

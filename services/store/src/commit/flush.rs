@@ -35,7 +35,10 @@ pub(super) async fn flush(conn: &mut Conn<'_>, work: &Work, batch: &Batch) -> Re
     upsert(conn, &waiting).await?;
     upsert(conn, &decisions.written()).await?;
     upsert(conn, &policies.written()).await?;
-    candidate::replace(conn, candidates).await?;
+    // A SKU that is new has none to be forgotten.
+    let known = candidates.iter().map(|(key, _)| key).filter(|key| skus.before(key).is_some());
+    candidate::forget(conn, &known.collect::<Vec<_>>()).await?;
+    candidate::add(conn, candidates).await?;
     revision::add(conn, revisions).await?;
     if let Some(note) = &batch.audit {
         read::audit::add(conn, batch.at, &batch.actor, note, "done").await?;

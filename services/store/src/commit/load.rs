@@ -1,12 +1,12 @@
 //! Step 1: everything that the mutations touch, and what the rules will ask about it.
 
 use super::Work;
-use crate::sql::{Conn, args, chunks, placeholders, select};
+use crate::sql::{Conn, Value, args, find, select};
 use crate::tables::link::links_of;
 use crate::tables::{LinkKey, PolicyKey};
 use crate::{Mutation, Result};
 use domain::{
-    DecisionId, MasterId, MasterState, Member, NodeId, Policy, PolicyScope, Review, ReviewId, SkuKey,
+    DecisionId, MasterId, MasterState, Member, NodeId, Policy, PolicyScope, Review, ReviewId, SkuKey, Stored,
 };
 
 /// Keys that the mutations name.
@@ -140,27 +140,14 @@ fn distinct<T: Ord>(mut keys: Vec<T>) -> Vec<T> {
     keys
 }
 
-async fn members_of(conn: &mut Conn<'_>, masters: &[MasterId]) -> Result<Vec<domain::Stored<Member>>> {
-    let mut members = Vec::new();
-    for chunk in chunks(masters) {
-        let condition = format!("WHERE t.master IN (VALUES {})", placeholders(chunk.len(), 1));
-        let args = chunk.iter().map(|id| (&id.0).into()).collect();
-        members.extend(select::<Member>(conn, &condition, args).await?);
-    }
-    Ok(members)
+async fn members_of(conn: &mut Conn<'_>, masters: &[MasterId]) -> Result<Vec<Stored<Member>>> {
+    let masters: Vec<Vec<Value>> = masters.iter().map(|id| args![&id.0]).collect();
+    find(conn, &["master"], &masters, "").await
 }
 
-async fn waiting_reviews(conn: &mut Conn<'_>, skus: &[SkuKey]) -> Result<Vec<domain::Stored<Review>>> {
-    let mut reviews = Vec::new();
-    for chunk in chunks(skus) {
-        let condition = format!(
-            "WHERE (t.node, t.code) IN (VALUES {}) AND t.state IN ('open', 'claimed')",
-            placeholders(chunk.len(), 2)
-        );
-        let args = chunk.iter().flat_map(|key| args![&key.node.0, &key.sku.0]).collect();
-        reviews.extend(select::<Review>(conn, &condition, args).await?);
-    }
-    Ok(reviews)
+async fn waiting_reviews(conn: &mut Conn<'_>, skus: &[SkuKey]) -> Result<Vec<Stored<Review>>> {
+    let skus: Vec<Vec<Value>> = skus.iter().map(|key| args![&key.node.0, &key.sku.0]).collect();
+    find(conn, &["node", "code"], &skus, "AND t.state IN ('open', 'claimed')").await
 }
 
 impl PolicyKey {

@@ -1,7 +1,7 @@
 //! What people decided.
 
 use crate::page::number;
-use crate::sql::{Filter, args, chunks, load, placeholders, select};
+use crate::sql::{Filter, Value, args, find, load, select};
 use crate::{Deleted, Page, Paged, Result, Store};
 use domain::{Actor, Decision, DecisionId, ReviewId, SkuKey, Stored, Timestamp};
 
@@ -64,15 +64,10 @@ impl Store {
     pub async fn decisions_of(&self, skus: &[SkuKey]) -> Result<Vec<Stored<Decision>>> {
         let mut reader = self.db.read().await?;
         let mut conn = reader.conn();
+        let keys: Vec<Vec<Value>> = skus.iter().map(|key| args![&key.node.0, &key.sku.0]).collect();
         let mut decisions: Vec<Stored<Decision>> = Vec::new();
-        for chunk in chunks(skus) {
-            let wanted = placeholders(chunk.len(), 2);
-            let keys = chunk.iter().flat_map(|key| args![&key.node.0, &key.sku.0]);
-            let args: Vec<_> = keys.collect();
-            for columns in ["t.node, t.code", "t.other_node, t.other_code"] {
-                let condition = format!("WHERE ({columns}) IN (VALUES {wanted}) AND t.undone_at IS NULL");
-                decisions.extend(select::<Decision>(&mut conn, &condition, args.clone()).await?);
-            }
+        for side in [["node", "code"], ["other_node", "other_code"]] {
+            decisions.extend(find::<Decision>(&mut conn, &side, &keys, "AND t.undone_at IS NULL").await?);
         }
         decisions.sort_by(|a, b| (a.value.at, &a.value.id).cmp(&(b.value.at, &b.value.id)));
         decisions.dedup_by(|a, b| a.value.id == b.value.id);

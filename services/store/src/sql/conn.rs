@@ -34,6 +34,8 @@ impl Conn<'_> {
     /// All rows of a query.
     pub(crate) async fn rows(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<Row>> {
         let sql: Sql = sql.into();
+        #[cfg(test)]
+        super::plans::record(&sql);
         match self {
             Conn::Sqlite(conn) => {
                 let rows = bound!(sql, args).fetch_all(&mut **conn).await.map_err(sqlx_error)?;
@@ -59,6 +61,8 @@ impl Conn<'_> {
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64> {
         let sql: Sql = sql.into();
+        #[cfg(test)]
+        super::plans::record(&sql);
         match self {
             Conn::Sqlite(conn) => {
                 Ok(bound!(sql, args).execute(&mut **conn).await.map_err(sqlx_error)?.rows_affected())

@@ -27,7 +27,7 @@ pub(crate) trait Entity: Clone + PartialEq + Send + Sync {
 
 const COMMON: [&str; 3] = ["version", "created", "updated"];
 
-fn columns<E: Entity>() -> impl Iterator<Item = &'static str> + Clone {
+fn all_columns<E: Entity>() -> impl Iterator<Item = &'static str> + Clone {
     E::KEY.iter().chain(E::OWN).chain(&COMMON).copied()
 }
 
@@ -46,18 +46,29 @@ fn read_stored<E: Entity>(row: &mut Row) -> Result<Stored<E>> {
 
 /// Those of the keys that exist, in no order.
 pub(crate) async fn load<E: Entity>(conn: &mut Conn<'_>, keys: &[E::Key]) -> Result<Vec<Stored<E>>> {
-    let on = E::KEY.iter().map(|k| format!("t.{k} = wanted.k_{k}")).collect::<Vec<_>>().join(" AND ");
-    let mut found = Vec::with_capacity(keys.len());
-    for chunk in chunks(keys) {
+    let keys: Vec<Vec<Value>> = keys.iter().map(E::key_values).collect();
+    find(conn, E::KEY, &keys, "").await
+}
+
+/// Those whose `columns` have one of these lists of values and that meet `also` (`AND …`, or nothing), in no order. As a join, because SQLite
+/// reads the whole table for `(a, b) IN (VALUES …)`.
+pub(crate) async fn find<E: Entity>(
+    conn: &mut Conn<'_>,
+    columns: &[&str],
+    values: &[Vec<Value>],
+    also: &str,
+) -> Result<Vec<Stored<E>>> {
+    let on = columns.iter().map(|c| format!("t.{c} = wanted.k_{c}")).collect::<Vec<_>>().join(" AND ");
+    let mut found = Vec::with_capacity(values.len());
+    for chunk in chunks(values) {
         let sql = format!(
-            "WITH wanted ({}) AS (VALUES {}) SELECT {} FROM wanted JOIN {} t ON {on}",
-            list(E::KEY.iter().copied(), "k_"),
-            placeholders(chunk.len(), E::KEY.len()),
-            list(columns::<E>(), "t."),
+            "WITH wanted ({}) AS (VALUES {}) SELECT {} FROM wanted JOIN {} t ON {on} {also}",
+            list(columns.iter().copied(), "k_"),
+            placeholders(chunk.len(), columns.len()),
+            list(all_columns::<E>(), "t."),
             E::TABLE,
         );
-        let args = chunk.iter().flat_map(E::key_values).collect();
-        for row in &mut conn.rows(sql, args).await? {
+        for row in &mut conn.rows(sql, chunk.concat()).await? {
             found.push(read_stored(row)?);
         }
     }
@@ -70,20 +81,20 @@ pub(crate) async fn select<E: Entity>(
     condition: &str,
     args: Vec<Value>,
 ) -> Result<Vec<Stored<E>>> {
-    let sql = format!("SELECT {} FROM {} t {condition}", list(columns::<E>(), "t."), E::TABLE);
+    let sql = format!("SELECT {} FROM {} t {condition}", list(all_columns::<E>(), "t."), E::TABLE);
     conn.rows(sql, args).await?.iter_mut().map(read_stored).collect()
 }
 
 /// Writes rows, new or not.
 pub(crate) async fn upsert<E: Entity>(conn: &mut Conn<'_>, rows: &[&Stored<E>]) -> Result<()> {
-    let count = columns::<E>().count();
+    let count = all_columns::<E>().count();
     let set =
         E::OWN.iter().chain(&COMMON).map(|c| format!("{c} = excluded.{c}")).collect::<Vec<_>>().join(", ");
     for chunk in chunks(rows) {
         let sql = format!(
             "INSERT INTO {} ({}) VALUES {} ON CONFLICT ({}) DO UPDATE SET {set}",
             E::TABLE,
-            list(columns::<E>(), ""),
+            list(all_columns::<E>(), ""),
             placeholders(chunk.len(), count),
             list(E::KEY.iter().copied(), ""),
         );
@@ -100,14 +111,28 @@ pub(crate) async fn upsert<E: Entity>(conn: &mut Conn<'_>, rows: &[&Stored<E>]) 
 
 /// Removes rows.
 pub(crate) async fn delete<E: Entity>(conn: &mut Conn<'_>, keys: &[E::Key]) -> Result<()> {
-    for chunk in chunks(keys) {
-        let sql = format!(
-            "DELETE FROM {} WHERE ({}) IN (VALUES {})",
-            E::TABLE,
-            list(E::KEY.iter().copied(), ""),
-            placeholders(chunk.len(), E::KEY.len()),
-        );
-        conn.run(sql, chunk.iter().flat_map(E::key_values).collect()).await?;
+    let keys: Vec<Vec<Value>> = keys.iter().map(E::key_values).collect();
+    delete_where(conn, E::TABLE, E::KEY, &keys).await
+}
+
+/// Removes rows of a table whose `columns` have one of these lists of values. Spelled out with OR, for which both databases use an index.
+pub(crate) async fn delete_where(
+    conn: &mut Conn<'_>,
+    table: &'static str,
+    columns: &[&str],
+    values: &[Vec<Value>],
+) -> Result<()> {
+    for chunk in chunks(values) {
+        let mut number = 0;
+        let one = |_| {
+            let equal = columns.iter().map(|column| {
+                number += 1;
+                format!("{column} = ${number}")
+            });
+            format!("({})", equal.collect::<Vec<_>>().join(" AND "))
+        };
+        let any = (0..chunk.len()).map(one).collect::<Vec<_>>().join(" OR ");
+        conn.run(format!("DELETE FROM {table} WHERE {any}"), chunk.concat()).await?;
     }
     Ok(())
 }

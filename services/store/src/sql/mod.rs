@@ -9,13 +9,15 @@ mod db;
 mod entity;
 mod error;
 mod filter;
+#[cfg(test)]
+mod plans;
 mod row;
 mod value;
 
 pub(crate) use chunks::{chunks, placeholders};
 pub(crate) use conn::Conn;
 pub(crate) use db::{Db, on_own_connection, open_copy};
-pub(crate) use entity::{Entity, delete, load, select, upsert};
+pub(crate) use entity::{Entity, delete, delete_where, find, load, select, upsert};
 pub(crate) use filter::Filter;
 pub(crate) use row::Row;
 pub(crate) use value::{Value, args};

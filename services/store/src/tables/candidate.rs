@@ -2,15 +2,17 @@
 
 use super::sku::read_key;
 use crate::Result;
-use crate::sql::{Conn, Value, args, chunks, placeholders};
+use crate::sql::{Conn, Value, args, chunks, delete_where, placeholders};
 use domain::{Candidate, SkuKey, Zone};
 
-pub(crate) async fn replace(conn: &mut Conn<'_>, sets: &[(SkuKey, Vec<Candidate>)]) -> Result<()> {
-    for chunk in chunks(sets) {
-        let sql =
-            format!("DELETE FROM candidates WHERE (node, code) IN (VALUES {})", placeholders(chunk.len(), 2));
-        conn.run(sql, chunk.iter().flat_map(|(key, _)| args![&key.node.0, &key.sku.0]).collect()).await?;
-    }
+/// Removes all of these SKUs'.
+pub(crate) async fn forget(conn: &mut Conn<'_>, skus: &[&SkuKey]) -> Result<()> {
+    let keys: Vec<Vec<Value>> = skus.iter().map(|key| args![&key.node.0, &key.sku.0]).collect();
+    delete_where(conn, "candidates", &["node", "code"], &keys).await
+}
+
+/// Adds those of SKUs that have none.
+pub(crate) async fn add(conn: &mut Conn<'_>, sets: &[(SkuKey, Vec<Candidate>)]) -> Result<()> {
     let rows: Vec<(&SkuKey, usize, &Candidate)> = sets
         .iter()
         .flat_map(|(key, candidates)| candidates.iter().enumerate().map(move |(place, c)| (key, place, c)))
