@@ -1,6 +1,6 @@
-//! The project's own chores. `cargo xtask test` is the one test command: on a fresh machine it gets what the tests need,
-//! runs everything in order of cost, stops at the first failure with the step's name, and ends with the test runner's
-//! closing line.
+//! The project's own chores. `cargo xtask test` is the one test command: on a fresh machine it gets what the tests
+//! need, runs everything in order of cost, stops at the first failure with the step's name, and ends with the test
+//! runner's closing line.
 
 mod api;
 mod shell;

@@ -1,8 +1,8 @@
 //! `cargo xtask test`.
 //!
-//! Cheap steps come first, so that a slip is known in seconds. The release build of `evaluation` comes before the tests,
-//! because it fetches ONNX Runtime the way the product does (the tests, many processes at once, then find it); the last
-//! step uses the same build again. The rule of which crate may use which is one of the tests
+//! Cheap steps come first, so that a slip is known in seconds. The release build of `evaluation` comes before the
+//! tests, because it fetches ONNX Runtime the way the product does (the tests, many processes at once, then find it);
+//! the last step uses the same build again. The rule of which crate may use which is one of the tests
 //! (`.ci/xtask/tests/direction.rs`).
 
 use crate::api;

@@ -1,10 +1,11 @@
-//! The wire words: what `proto/tongpin/v1` says, as Rust. Messages, clients and servers are generated when this crate is built;
-//! nothing here is written by hand but this page.
+//! The wire words: what `proto/tongpin/v1` says, as Rust. Messages, clients and servers are generated when this crate
+//! is built; nothing here is written by hand but this page.
 //!
 //! - [`v1`]: messages, `*_client` and `*_server` modules.
 //! - [`DESCRIPTORS`]: the encoded `FileDescriptorSet`, for server reflection and transcoding.
 //!
-//! This room knows no domain type: the gateway translates, so that the wire and the inside can change apart from each other.
+//! This room knows no domain type: the gateway translates, so that the wire and the inside can change apart from each
+//! other.
 
 /// Package `tongpin.v1`. The comments are those of the proto files.
 #[allow(clippy::all, unused_qualifications, missing_docs)]

@@ -1,7 +1,7 @@
 //! Enums whose values have a word for files, the store and the wire.
 
-/// Declares an enum whose values have one stable word each: [`as_str`](crate::MatchState::as_str) gives it, `parse` reads it,
-/// serde writes it. Words are never renamed: stored rows hold them.
+/// Declares an enum whose values have one stable word each: [`as_str`](crate::MatchState::as_str) gives it, `parse`
+/// reads it, serde writes it. Words are never renamed: stored rows hold them.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$value_meta:meta])* $value:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*

@@ -1,7 +1,9 @@
-//! How fast the truth is kept: `cargo bench -p store` (50,000 SKUs), or `cargo bench -p store -- 200000 500`: SKUs, batch size.
+//! How fast the truth is kept: `cargo bench -p store` (50,000 SKUs), or `cargo bench -p store -- 200000 500`: SKUs,
+//! batch size.
 //!
-//! Real durability on both: SQLite with WAL and synchronous FULL in a temporary folder (set `TMPDIR` to choose the disk), PostgreSQL with fsync on a
-//! throwaway server. Every batch is acknowledged before the next is sent: one client.
+//! Real durability on both: SQLite with WAL and synchronous FULL in a temporary folder (set `TMPDIR` to choose the
+//! disk), PostgreSQL with fsync on a throwaway server. Every batch is acknowledged before the next is sent: one
+//! client.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! Copies of the truth. SQLite only; PostgreSQL has `pg_dump` and base backups.
 //!
-//! A backup is taken while others write, holds everything that was acknowledged before it began, and is whole or absent: it is written beside its
-//! place, checked, made durable, and then moved there.
+//! A backup is taken while others write, holds everything that was acknowledged before it began, and is whole or
+//! absent: it is written beside its place, checked, made durable, and then moved there.
 
 use crate::sql::{Db, args, open_copy};
 use crate::verify::verify;
@@ -42,8 +42,8 @@ impl Store {
         Ok(report)
     }
 
-    /// Reads a backup through and checks every invariant; changes nothing. A store's own file is refused while a write-ahead log lies beside it:
-    /// what is in there is part of the store, and would be missing.
+    /// Reads a backup through and checks every invariant; changes nothing. A store's own file is refused while a
+    /// write-ahead log lies beside it: what is in there is part of the store, and would be missing.
     pub async fn check_backup(path: &Path) -> Result<BackupReport> {
         if fs::metadata(suffixed(path, "-wal")).is_ok_and(|log| log.len() > 0) {
             let rule = "has a write-ahead log beside it: it is a store, not a backup; make one with backup";
@@ -63,7 +63,8 @@ impl Store {
         Ok(BackupReport { bytes, sequence, skus, findings })
     }
 
-    /// Puts a sound backup where a store shall be opened; the place must be free (move the old store's file, `-wal` and `-shm` away first).
+    /// Puts a sound backup where a store shall be opened; the place must be free (move the old store's file, `-wal`
+    /// and `-shm` away first).
     pub async fn restore(from: &Path, to: &Path) -> Result<BackupReport> {
         absent(to)?;
         absent(&suffixed(to, "-wal"))?;

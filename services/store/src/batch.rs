@@ -1,7 +1,8 @@
 //! A unit of work: what the engine decided, to be kept as a whole or not at all.
 //!
-//! Order inside a batch matters only where mutations touch the same thing: each sees what those before it did. The rules of the data
-//! are checked on the outcome, so a merge may move members first and redirect afterwards, or the other way round.
+//! Order inside a batch matters only where mutations touch the same thing: each sees what those before it did. The
+//! rules of the data are checked on the outcome, so a merge may move members first and redirect afterwards, or the
+//! other way round.
 
 use crate::StoreError;
 use domain::{
@@ -34,8 +35,8 @@ pub enum Mutation {
         /// Of the node before.
         expect: Expect,
     },
-    /// Writes what a node says. Saying the same again changes nothing, version included. A new SKU is `not_run` unless told otherwise; an
-    /// existing one keeps its state unless told otherwise.
+    /// Writes what a node says. Saying the same again changes nothing, version included. A new SKU is `not_run`
+    /// unless told otherwise; an existing one keeps its state unless told otherwise.
     PutSku {
         /// As the node says.
         sku: LocalSku,
@@ -58,8 +59,8 @@ pub enum Mutation {
         /// Of the SKU before; a live one is a failed precondition.
         expect: Expect,
     },
-    /// Moves a SKU's state. Leaves its version alone: that counts what the node says. Expecting the version that was matched keeps an answer
-    /// about an older row from being written over a newer one.
+    /// Moves a SKU's state. Leaves its version alone: that counts what the node says. Expecting the version that was
+    /// matched keeps an answer about an older row from being written over a newer one.
     SetState {
         /// Which.
         key: SkuKey,

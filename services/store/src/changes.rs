@@ -1,7 +1,8 @@
 //! The change log: every change of everything, in the order of commits, numbered without gaps.
 //!
-//! Entries are made by the store from what a batch changed; they cannot be forgotten. A reader keeps the last number it has handled and asks
-//! for what comes after. Old entries may be trimmed; a reader that comes too late is told so and never gets a gap.
+//! Entries are made by the store from what a batch changed; they cannot be forgotten. A reader keeps the last number
+//! it has handled and asks for what comes after. Old entries may be trimmed; a reader that comes too late is told so
+//! and never gets a gap.
 
 use crate::sql::{Conn, args, chunks, placeholders};
 use crate::tables::json;
@@ -164,8 +165,8 @@ impl Store {
         Ok(changes)
     }
 
-    /// Forgets changes up to `through`, which must not be after the last; readers behind it have to start anew. Gives how many
-    /// were forgotten.
+    /// Forgets changes up to `through`, which must not be after the last; readers behind it have to start anew. Gives
+    /// how many were forgotten.
     pub async fn trim_changes(&self, through: Sequence) -> Result<u64> {
         let mut tx = self.db.write().await?;
         let mut conn = tx.conn();

@@ -1,4 +1,5 @@
-//! What can go wrong, for the person who gets it: what was wrong, where, what to do. The gateway maps these to status codes.
+//! What can go wrong, for the person who gets it: what was wrong, where, what to do. The gateway maps these to status
+//! codes.
 
 use domain::{Sequence, Version};
 use thiserror::Error;
@@ -6,8 +7,9 @@ use thiserror::Error;
 /// The store's results.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// Why the store did not do what it was asked. After any error of a write, nothing of it was written, with one exception:
-/// [`StoreError::Unavailable`] while committing leaves it open; a request id settles it (ask again with the same one).
+/// Why the store did not do what it was asked. After any error of a write, nothing of it was written, with one
+/// exception: [`StoreError::Unavailable`] while committing leaves it open; a request id settles it (ask again with
+/// the same one).
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// There is no such thing.

@@ -1,7 +1,8 @@
 //! Being told of changes as they are committed.
 //!
-//! Inside a process a commit wakes followers at once. Commits of other servers arrive through PostgreSQL's LISTEN/NOTIFY. A word may get lost when
-//! a connection breaks, so followers also look by themselves every [`LOOK`]; the log's numbers, not the words, say what is new.
+//! Inside a process a commit wakes followers at once. Commits of other servers arrive through PostgreSQL's
+//! LISTEN/NOTIFY. A word may get lost when a connection breaks, so followers also look by themselves every [`LOOK`];
+//! the log's numbers, not the words, say what is new.
 
 use crate::sql::Db;
 use crate::{LoggedChange, Result, Store};
@@ -103,8 +104,8 @@ impl Store {
 }
 
 impl Follower {
-    /// The next changes, 1 to `limit`, in order, without a gap; waits until there are some. Safe to drop: what was not returned comes again. After
-    /// an error the cursor stands where it was.
+    /// The next changes, 1 to `limit`, in order, without a gap; waits until there are some. Safe to drop: what was
+    /// not returned comes again. After an error the cursor stands where it was.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<LoggedChange>> {
         loop {
             self.heard.borrow_and_update();

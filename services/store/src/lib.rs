@@ -1,14 +1,17 @@
-//! The truth: the only room that knows SQL. One [`Store`] on SQLite (embedded) or PostgreSQL (several servers), written once above a thin seam (`sql/`),
-//! held to one conformance suite on both.
+//! The truth: the only room that knows SQL. One [`Store`] on SQLite (embedded) or PostgreSQL (several servers),
+//! written once above a thin seam (`sql/`), held to one conformance suite on both.
 //!
-//! - **The engine decides, the store keeps.** A decision is a [`Batch`] of [`Mutation`]s; [`Store::commit`] keeps it as a whole with its change entries,
-//!   master revisions, audit note and request id, or not at all. When it returns, it is durable.
-//! - **Nothing is lost or doubled.** A batch with a [`Request`] may be sent again after any failure: it is kept once and answered alike.
+//! - **The engine decides, the store keeps.** A decision is a [`Batch`] of [`Mutation`]s; [`Store::commit`] keeps it
+//!   as a whole with its change entries, master revisions, audit note and request id, or not at all. When it returns,
+//!   it is durable.
+//! - **Nothing is lost or doubled.** A batch with a [`Request`] may be sent again after any failure: it is kept once
+//!   and answered alike.
 //! - **Nobody overwrites what they have not seen.** [`Expect::Version`] makes a mutation depend on what was read.
-//! - **The log has no gaps.** Changes are numbered in the order of commits ([`Store::changes_after`], [`Store::follow`]); whoever follows it
-//!   has seen everything.
-//! - **Rules of the data hold at every commit** (and [`Store::verify`] checks them on the whole): every live SKU in exactly one state; linked
-//!   SKUs in exactly one live master; one SKU a master from a node that holds a product once; links inside one master; redirects without circles.
+//! - **The log has no gaps.** Changes are numbered in the order of commits ([`Store::changes_after`],
+//!   [`Store::follow`]); whoever follows it has seen everything.
+//! - **Rules of the data hold at every commit** (and [`Store::verify`] checks them on the whole): every live SKU in
+//!   exactly one state; linked SKUs in exactly one live master; one SKU a master from a node that holds a product
+//!   once; links inside one master; redirects without circles.
 //!
 //! ```
 //! use domain::{Actor, Holding, LocalSku, Node, NodeId, NodeKind, Sequence, SkuKey, Timestamp, Version};
@@ -41,8 +44,8 @@
 //! # }
 //! ```
 //!
-//! Writes are serial; reads are not and never wait for them. The store has no clock: whoever acts says when. Calls are safe to drop: a write that was not
-//! acknowledged is there whole or not at all.
+//! Writes are serial; reads are not and never wait for them. The store has no clock: whoever acts says when. Calls
+//! are safe to drop: a write that was not acknowledged is there whole or not at all.
 
 mod access;
 mod backup;

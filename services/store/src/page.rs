@@ -1,4 +1,5 @@
-//! Pages that stay in place while rows come and go: a token holds the key of the last row that was shown, and which question it belongs to.
+//! Pages that stay in place while rows come and go: a token holds the key of the last row that was shown, and which
+//! question it belongs to.
 
 use crate::{Result, StoreError};
 use base64::Engine as _;

@@ -1,6 +1,7 @@
 //! The review queue: who may answer what, for how long.
 //!
-//! A claim is a lease: it ends by itself. Claims are serial like all writes, so two stewards never get the same review.
+//! A claim is a lease: it ends by itself. Claims are serial like all writes, so two stewards never get the same
+//! review.
 
 use crate::changes::{self, Change};
 use crate::sql::{Conn, Filter, args, load, select, upsert};
@@ -142,7 +143,8 @@ impl Store {
         self.hold(by, by, at, lease_seconds, Choice::Named(ids)).await
     }
 
-    /// Makes the leases of held reviews end `lease_seconds` after `at`, all or none; [`StoreError::LeaseLost`] for one that `by` does not hold.
+    /// Makes the leases of held reviews end `lease_seconds` after `at`, all or none; [`StoreError::LeaseLost`] for
+    /// one that `by` does not hold.
     pub async fn renew_reviews(
         &self,
         ids: &[ReviewId],

@@ -33,8 +33,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store and brings its tables up to this version. Fails with [`StoreError::TooNew`] when a newer version wrote it, and
-    /// with [`StoreError::Unavailable`] when it cannot be reached.
+    /// Opens the store and brings its tables up to this version. Fails with [`StoreError::TooNew`] when a newer
+    /// version wrote it, and with [`StoreError::Unavailable`] when it cannot be reached.
     pub async fn open(location: &Location) -> Result<Store> {
         let db = match location {
             Location::Sqlite(path) => Db::sqlite(path).await?,

@@ -1,5 +1,5 @@
-//! The invariants of the whole store, each as a query for what breaks it. `commit/rules.rs` keeps them at every commit; this finds what else may have
-//! broken them: another program, a damaged file, a defect.
+//! The invariants of the whole store, each as a query for what breaks it. `commit/rules.rs` keeps them at every
+//! commit; this finds what else may have broken them: another program, a damaged file, a defect.
 
 use crate::commit::content_digest;
 use crate::sql::{Conn, args, select};
@@ -122,7 +122,8 @@ const RULES: &[(&str, &str)] = &[
 ];
 
 impl Store {
-    /// Checks every invariant on one view of the store; nothing for a sound one. Reads everything: seconds a million SKUs. Writers do not wait.
+    /// Checks every invariant on one view of the store; nothing for a sound one. Reads everything: seconds a million
+    /// SKUs. Writers do not wait.
     pub async fn verify(&self) -> Result<Vec<Finding>> {
         let mut tx = self.db.snapshot().await?;
         verify(&mut tx.conn()).await

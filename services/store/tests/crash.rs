@@ -1,6 +1,7 @@
 //! kill -9 at any moment: what was acknowledged is there, once; nothing is there by half; the store verifies.
 //!
-//! The test starts itself again as a child that keeps batches and says so after each; kills it; opens the store; looks; and goes on with it.
+//! The test starts itself again as a child that keeps batches and says so after each; kills it; opens the store;
+//! looks; and goes on with it.
 #![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 #[path = "support/mod.rs"]
@@ -152,7 +153,8 @@ fn postgres_loses_nothing() {
     die_often(&server.database("crash"));
 }
 
-/// The server itself dies, with fsync, while a client writes; the client is told, waits, asks again and ends with everything once.
+/// The server itself dies, with fsync, while a client writes; the client is told, waits, asks again and ends with
+/// everything once.
 #[test]
 fn postgres_itself_may_die() {
     let mut server = Server::start(Fsync::On);

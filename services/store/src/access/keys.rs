@@ -1,5 +1,5 @@
-//! Keys for programs: `tp_ID_SECRET`. The secret is 256 random bits, so a salted SHA-256 proves it: there is nothing to guess that a slow hash would
-//! protect, and a check costs microseconds.
+//! Keys for programs: `tp_ID_SECRET`. The secret is 256 random bits, so a salted SHA-256 proves it: there is nothing
+//! to guess that a slow hash would protect, and a check costs microseconds.
 
 use super::{Role, hex, random};
 use crate::read::audit;
@@ -136,8 +136,8 @@ impl Store {
         Ok((key, secret))
     }
 
-    /// Whom a presented text belongs to at a time; `None` for a text that is no key, or one that ended. The comparison takes the same time whatever
-    /// the text.
+    /// Whom a presented text belongs to at a time; `None` for a text that is no key, or one that ended. The
+    /// comparison takes the same time whatever the text.
     pub async fn authenticate(&self, presented: &str, at: Timestamp) -> Result<Option<Principal>> {
         let mut parts = presented.splitn(3, '_');
         let (prefix, id, secret) = (parts.next(), parts.next(), parts.next());

@@ -1,5 +1,5 @@
-//! Users of the console. Passwords are proven by argon2id (RFC 9106) with the crate's defaults (19 MiB, 2 passes: OWASP's recommendation), off the
-//! async threads.
+//! Users of the console. Passwords are proven by argon2id (RFC 9106) with the crate's defaults (19 MiB, 2 passes:
+//! OWASP's recommendation), off the async threads.
 
 use super::Role;
 use crate::read::audit;

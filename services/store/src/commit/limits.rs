@@ -16,7 +16,13 @@ pub(super) fn check(batch: &Batch) -> Result<()> {
     }
     for mutation in &batch.mutations {
         match mutation {
-            Mutation::PutNode { node, .. } => id("node id", &node.id.0)?,
+            Mutation::PutNode { node, .. } => {
+                id("node id", &node.id.0)?;
+                if let Some((latitude, longitude)) = node.place.as_ref().and_then(|place| place.position) {
+                    degrees("latitude", latitude, 90.0)?;
+                    degrees("longitude", longitude, 180.0)?;
+                }
+            }
             Mutation::PutSku { sku, .. } => {
                 id("sku code", &sku.key.sku.0)?;
                 let column = |name: &str| format!("{name} of {}", sku.key);
@@ -56,6 +62,13 @@ pub(super) fn check(batch: &Batch) -> Result<()> {
 
 fn id(field: &str, text: &str) -> Result<()> {
     bytes(field, text, 1, LONGEST_ID)
+}
+
+fn degrees(field: &str, value: f64, most: f64) -> Result<()> {
+    if value.abs() <= most {
+        return Ok(());
+    }
+    Err(StoreError::invalid(field, format!("is {value}: -{most} to {most} degrees are allowed")))
 }
 
 fn bytes(field: &str, text: &str, least: usize, most: usize) -> Result<()> {

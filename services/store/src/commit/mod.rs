@@ -41,8 +41,8 @@ pub(crate) struct Work {
 }
 
 impl Store {
-    /// Keeps a batch as a whole or, with an error, not at all. Durable when it returns. A repeated request (same caller, id and digest)
-    /// changes nothing and gives the first answer.
+    /// Keeps a batch as a whole or, with an error, not at all. Durable when it returns. A repeated request (same
+    /// caller, id and digest) changes nothing and gives the first answer.
     pub async fn commit(&self, batch: &Batch) -> Result<Ack> {
         limits::check(batch)?;
         let mut tx = self.db.write().await?;
@@ -62,7 +62,8 @@ impl Store {
         Ok(ack) // dropping the transaction undoes it
     }
 
-    /// The answer to a request that was kept before; `None` for a new one. Lets the engine save itself the work; `commit` looks again.
+    /// The answer to a request that was kept before; `None` for a new one. Lets the engine save itself the work;
+    /// `commit` looks again.
     pub async fn replay(&self, request: &Request) -> Result<Option<Ack>> {
         find_request(&mut self.db.read().await?.conn(), request).await
     }

@@ -41,7 +41,8 @@ fn skus(work: &Work) -> Result<()> {
     Ok(())
 }
 
-/// A live master has members, another has none; a merged one leads to a live one; one SKU a master from a node that holds a product once.
+/// A live master has members, another has none; a merged one leads to a live one; one SKU a master from a node that
+/// holds a product once.
 fn masters(work: &Work) -> Result<()> {
     let members = work.members_by_master();
     let mut touched: BTreeSet<&MasterId> = work.masters.changed().collect();
@@ -67,8 +68,8 @@ fn masters(work: &Work) -> Result<()> {
     Ok(())
 }
 
-/// Only when the redirect is new. A redirect always starts at a master that is not live and ends at one that is, and a live one has none:
-/// so there are no circles.
+/// Only when the redirect is new. A redirect always starts at a master that is not live and ends at one that is, and
+/// a live one has none: so there are no circles.
 fn leads_to_a_live_one(work: &Work, id: &MasterId, into: &MasterId) -> Result<()> {
     let before = work.masters.before(id).map(|row| &row.value.state);
     if before == Some(&MasterState::Merged { into: into.clone() }) {
@@ -145,7 +146,8 @@ async fn narrowed_nodes(conn: &mut Conn<'_>, work: &mut Work) -> Result<()> {
         .cloned()
         .collect();
     for node in narrowed {
-        // What the batch itself moves is not in the table yet: its masters were checked above, with the node as it will be.
+        // What the batch itself moves is not in the table yet: its masters were checked above, with the node as it
+        // will be.
         let sql = "SELECT master FROM members WHERE node = $1 GROUP BY master HAVING count(*) > 1";
         for mut row in conn.rows(sql, args![&node.0]).await? {
             let master = MasterId(row.small()?);

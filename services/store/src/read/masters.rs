@@ -116,7 +116,8 @@ impl Store {
         }))
     }
 
-    /// A code of one node in the codes of others (of `nodes`, or of all where it is empty). `NotFound` for a SKU that is not live.
+    /// A code of one node in the codes of others (of `nodes`, or of all where it is empty). `NotFound` for a SKU that
+    /// is not live.
     pub async fn translate(&self, key: &SkuKey, nodes: &[NodeId]) -> Result<Translation> {
         let mut tx = self.db.snapshot().await?;
         let mut conn = tx.conn();

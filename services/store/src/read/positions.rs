@@ -25,7 +25,8 @@ impl Store {
         Ok(Some(Position { sequence: Sequence(row.int()?), detail: row.text()?, at: row.time()? }))
     }
 
-    /// Writes the place of a reader. Write it after the reader's own data is durable: a place that lags costs work, one that leads loses changes.
+    /// Writes the place of a reader. Write it after the reader's own data is durable: a place that lags costs work,
+    /// one that leads loses changes.
     pub async fn set_position(&self, name: &str, position: &Position) -> Result<()> {
         let sql = "INSERT INTO positions (name, seq, detail, at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, detail = excluded.detail, at = excluded.at";

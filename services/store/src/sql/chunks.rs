@@ -1,7 +1,8 @@
-//! Many rows in few statements. Row counts are cut into a few fixed sizes, so that each table has a handful of statement texts,
-//! which the databases prepare once.
+//! Many rows in few statements. Row counts are cut into a few fixed sizes, so that each table has a handful of
+//! statement texts, which the databases prepare once.
 
-/// Of rows in one statement: at 20 columns the greatest stays below SQLite's 32,766 and PostgreSQL's 65,535 parameters.
+/// Of rows in one statement: at 20 columns the greatest stays below SQLite's 32,766 and PostgreSQL's 65,535
+/// parameters.
 const SIZES: [usize; 4] = [256, 32, 4, 1];
 
 /// Cuts into pieces of [`SIZES`], greatest first.

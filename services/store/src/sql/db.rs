@@ -1,8 +1,9 @@
 //! The pools, and how a write begins.
 //!
-//! Writes are serial on both databases: SQLite has one writing connection and `BEGIN IMMEDIATE`; on PostgreSQL every write first
-//! locks the row of the change counter. So a commit's sequence numbers are in the order of commits, without gaps, and whoever reads the
-//! log after a cursor never sees a number before a smaller one; checks made inside a write hold until it commits. Reads never wait.
+//! Writes are serial on both databases: SQLite has one writing connection and `BEGIN IMMEDIATE`; on PostgreSQL every
+//! write first locks the row of the change counter. So a commit's sequence numbers are in the order of commits,
+//! without gaps, and whoever reads the log after a cursor never sees a number before a smaller one; checks made
+//! inside a write hold until it commits. Reads never wait.
 
 use super::error::{migration_error, sqlx_error};
 use super::{Conn, Value};

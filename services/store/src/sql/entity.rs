@@ -50,8 +50,8 @@ pub(crate) async fn load<E: Entity>(conn: &mut Conn<'_>, keys: &[E::Key]) -> Res
     find(conn, E::KEY, &keys, "").await
 }
 
-/// Those whose `columns` have one of these lists of values and that meet `also` (`AND …`, or nothing), in no order. As a join, because SQLite
-/// reads the whole table for `(a, b) IN (VALUES …)`.
+/// Those whose `columns` have one of these lists of values and that meet `also` (`AND …`, or nothing), in no order.
+/// As a join, because SQLite reads the whole table for `(a, b) IN (VALUES …)`.
 pub(crate) async fn find<E: Entity>(
     conn: &mut Conn<'_>,
     columns: &[&str],
@@ -115,7 +115,8 @@ pub(crate) async fn delete<E: Entity>(conn: &mut Conn<'_>, keys: &[E::Key]) -> R
     delete_where(conn, E::TABLE, E::KEY, &keys).await
 }
 
-/// Removes rows of a table whose `columns` have one of these lists of values. Spelled out with OR, for which both databases use an index.
+/// Removes rows of a table whose `columns` have one of these lists of values. Spelled out with OR, for which both
+/// databases use an index.
 pub(crate) async fn delete_where(
     conn: &mut Conn<'_>,
     table: &'static str,

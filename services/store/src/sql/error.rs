@@ -22,8 +22,8 @@ pub(crate) fn sqlx_error(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// SQLite gives a number (<https://www.sqlite.org/rescode.html>, the low byte is the primary code), PostgreSQL five characters
-/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>, the first two are the class).
+/// SQLite gives a number (<https://www.sqlite.org/rescode.html>, the low byte is the primary code), PostgreSQL five
+/// characters (<https://www.postgresql.org/docs/current/errcodes-appendix.html>, the first two are the class).
 fn database_error(error: &dyn DatabaseError) -> StoreError {
     let text = error.message().to_owned();
     let code = error.code().unwrap_or_default();
@@ -37,7 +37,8 @@ fn database_error(error: &dyn DatabaseError) -> StoreError {
         };
     }
     match code.get(..2).unwrap_or_default() {
-        // connection, resources, operator intervention, system error, rolled back, lock not available, read-only, authorisation, no such database
+        // connection, resources, operator intervention, system error, rolled back, lock not available, read-only,
+        // authorisation, no such database
         "08" | "53" | "57" | "58" | "40" | "55" | "25" | "28" | "3D" => StoreError::Unavailable(text),
         "XX" => StoreError::Corrupt(text),
         _ => StoreError::Internal(text),

@@ -1,5 +1,5 @@
-//! The seam between the store and its databases. Everything above it is written once: a statement with `$1` parameters, a list of
-//! [`Value`]s, [`Row`]s that come back. Below it, two arms: SQLite and PostgreSQL.
+//! The seam between the store and its databases. Everything above it is written once: a statement with `$1`
+//! parameters, a list of [`Value`]s, [`Row`]s that come back. Below it, two arms: SQLite and PostgreSQL.
 //!
 //! Statements are made of constants of this crate only; what comes from outside goes through [`Value`].
 

@@ -1,5 +1,5 @@
-//! No call but verification reads a whole table: every statement that a day's work runs is recorded and its SQLite plan looked at. (`(a, b) IN
-//! (VALUES …)`, for instance, looks innocent and reads everything.)
+//! No call but verification reads a whole table: every statement that a day's work runs is recorded and its SQLite
+//! plan looked at. (`(a, b) IN (VALUES …)`, for instance, looks innocent and reads everything.)
 
 use super::Conn;
 use crate::{

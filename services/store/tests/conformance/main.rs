@@ -1,4 +1,5 @@
-//! What every backend has to do, said once. On SQLite each case is a test of its own; on PostgreSQL all run on one throwaway server, a database each.
+//! What every backend has to do, said once. On SQLite each case is a test of its own; on PostgreSQL all run on one
+//! throwaway server, a database each.
 #![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 #[path = "../support/mod.rs"]

@@ -1,5 +1,5 @@
-//! What older programs wrote, this one reads. `changes.jsonl` holds one log entry of each kind as the first version wrote it; entries of later
-//! versions are added, none is changed.
+//! What older programs wrote, this one reads. `changes.jsonl` holds one log entry of each kind as the first version
+//! wrote it; entries of later versions are added, none is changed.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
-//! Random batches against a model of a hundred lines that knows the rules only as a whole: it looks at everything after every batch, where the store
-//! looks at what was touched. Both must agree on what is refused, on every row and version, on the number of changes; and the change log
-//! alone must be enough to rebuild what the store holds.
+//! Random batches against a model of a hundred lines that knows the rules only as a whole: it looks at everything
+//! after every batch, where the store looks at what was touched. Both must agree on what is refused, on every row and
+//! version, on the number of changes; and the change log alone must be enough to rebuild what the store holds.
 #![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 #[path = "../support/mod.rs"]
@@ -90,7 +90,8 @@ fn any_mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-/// Joining in earnest: a SKU is written, and is in a live master, by one batch. Random mutations alone rarely get there.
+/// Joining in earnest: a SKU is written, and is in a live master, by one batch. Random mutations alone rarely get
+/// there.
 fn join_up() -> impl Strategy<Value = Vec<Mutation>> {
     (any_key(), any_master()).prop_map(|(key, id)| {
         vec![

@@ -1,5 +1,5 @@
-//! A PostgreSQL server of one's own: made in a temporary folder, gone with its owner. Needs Debian's `postgresql` package; without it the tests fail and
-//! say how to get it, because a backend that is not tested is not supported.
+//! A PostgreSQL server of one's own: made in a temporary folder, gone with its owner. Needs Debian's `postgresql`
+//! package; without it the tests fail and say how to get it, because a backend that is not tested is not supported.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};

@@ -132,6 +132,11 @@ pub async fn unkeepable_values_are_refused(f: Fixture) {
         let put = batch(2).with(Mutation::PutSku { sku, state: None, expect: Expect::Any });
         refused!(f.store.commit(&put).await, E::Invalid { .. });
     }
+    for position in [(f64::NAN, 0.0), (90.1, 0.0), (0.0, f64::INFINITY)] {
+        let place = Some(Place { address: String::new(), position: Some(position) });
+        let put = Mutation::PutNode { node: Node { place, ..node("b") }, expect: Expect::Any };
+        refused!(f.store.commit(&batch(2).with(put)).await, E::Invalid { .. });
+    }
     assert_eq!(f.store.last_sequence().await.unwrap(), Sequence(1));
 }
 
