@@ -4,7 +4,7 @@
 //! it has handled and asks for what comes after. Old entries may be trimmed; a reader that comes too late is told so
 //! and never gets a gap.
 
-use crate::sql::{Conn, args, chunks, placeholders};
+use crate::sql::{Conn, args, chunks};
 use crate::tables::json;
 use crate::{Result, Store, StoreError};
 use domain::{
@@ -118,7 +118,7 @@ pub(crate) async fn add(
     for chunk in chunks(&numbered) {
         let sql = format!(
             "INSERT INTO changes (seq, at, actor, kind, body) VALUES {}",
-            placeholders(chunk.len(), 5)
+            conn.placeholders(chunk.len(), 5)
         );
         let args = chunk
             .iter()

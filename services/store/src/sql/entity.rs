@@ -1,6 +1,6 @@
 //! Things with a key that live in a table: how each is found, read and written, many at a time.
 
-use super::{Conn, Row, Value, chunks, placeholders};
+use super::{Conn, Row, Value, chunks};
 use crate::Result;
 use domain::{Stored, Version};
 use std::fmt::{Debug, Display};
@@ -64,7 +64,7 @@ pub(crate) async fn find<E: Entity>(
         let sql = format!(
             "WITH wanted ({}) AS (VALUES {}) SELECT {} FROM wanted JOIN {} t ON {on} {also}",
             list(columns.iter().copied(), "k_"),
-            placeholders(chunk.len(), columns.len()),
+            conn.placeholders(chunk.len(), columns.len()),
             list(all_columns::<E>(), "t."),
             E::TABLE,
         );
@@ -95,7 +95,7 @@ pub(crate) async fn upsert<E: Entity>(conn: &mut Conn<'_>, rows: &[&Stored<E>]) 
             "INSERT INTO {} ({}) VALUES {} ON CONFLICT ({}) DO UPDATE SET {set}",
             E::TABLE,
             list(all_columns::<E>(), ""),
-            placeholders(chunk.len(), count),
+            conn.placeholders(chunk.len(), count),
             list(E::KEY.iter().copied(), ""),
         );
         let mut args = Vec::with_capacity(chunk.len() * count);

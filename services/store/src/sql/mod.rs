@@ -14,7 +14,7 @@ mod plans;
 mod row;
 mod value;
 
-pub(crate) use chunks::{chunks, placeholders};
+pub(crate) use chunks::chunks;
 pub(crate) use conn::Conn;
 pub(crate) use db::{Db, on_own_connection, open_copy};
 pub(crate) use entity::{Entity, delete, delete_where, find, load, select, upsert};

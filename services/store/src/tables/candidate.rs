@@ -2,7 +2,7 @@
 
 use super::sku::read_key;
 use crate::Result;
-use crate::sql::{Conn, Value, args, chunks, delete_where, placeholders};
+use crate::sql::{Conn, Value, args, chunks, delete_where};
 use domain::{Candidate, SkuKey, Zone};
 
 /// Removes all of these SKUs'.
@@ -21,7 +21,7 @@ pub(crate) async fn add(conn: &mut Conn<'_>, sets: &[(SkuKey, Vec<Candidate>)]) 
         let sql = format!(
             "INSERT INTO candidates (node, code, place, other_node, other_code, confidence, zone, evidence, model) \
              VALUES {}",
-            placeholders(chunk.len(), 9)
+            conn.placeholders(chunk.len(), 9)
         );
         conn.run(sql, chunk.iter().flat_map(values).collect()).await?;
     }

@@ -3,7 +3,7 @@
 use super::json;
 use super::sku::read_key;
 use crate::Result;
-use crate::sql::{Conn, Entity, Row, Value, args, chunks, load, placeholders};
+use crate::sql::{Conn, Entity, Row, Value, args, chunks, load};
 use domain::{DecisionId, Freshness, Link, LinkCause, SkuKey, Stored};
 use std::fmt;
 
@@ -74,7 +74,7 @@ impl Entity for Link {
 pub(crate) async fn links_of(conn: &mut Conn<'_>, skus: &[SkuKey]) -> Result<Vec<Stored<Link>>> {
     let mut keys = Vec::new();
     for chunk in chunks(skus) {
-        let wanted = placeholders(chunk.len(), 2);
+        let wanted = conn.placeholders(chunk.len(), 2);
         for side in ["left", "right"] {
             let sql = format!(
                 "WITH wanted (node, code) AS (VALUES {wanted}) SELECT left_node, left_code, right_node, right_code \

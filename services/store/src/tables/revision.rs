@@ -2,13 +2,15 @@
 
 use super::json;
 use crate::Result;
-use crate::sql::{Conn, args, chunks, placeholders};
+use crate::sql::{Conn, args, chunks};
 use domain::{MasterId, Revision, Version};
 
 pub(crate) async fn add(conn: &mut Conn<'_>, revisions: &[Revision]) -> Result<()> {
     for chunk in chunks(revisions) {
-        let sql =
-            format!("INSERT INTO revisions (master, number, body) VALUES {}", placeholders(chunk.len(), 3));
+        let sql = format!(
+            "INSERT INTO revisions (master, number, body) VALUES {}",
+            conn.placeholders(chunk.len(), 3)
+        );
         let args = chunk.iter().flat_map(|r| args![&r.master.id.0, r.number, json(r)]).collect();
         conn.run(sql, args).await?;
     }
