@@ -1,7 +1,8 @@
-//! The project's own chores. `cargo xtask test` is the one test command: on a fresh machine it gets what the tests need,
-//! runs everything in order of cost, stops at the first failure with the step's name, and ends with the test runner's
-//! closing line.
+//! The project's own chores. `cargo xtask test` is the one test command: on a fresh machine it gets what the tests
+//! need, runs everything in order of cost, stops at the first failure with the step's name, and ends with the test
+//! runner's closing line.
 
+mod api;
 mod shell;
 mod test;
 
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask test
 
-  test   format, clippy, all tests, doc tests, and the evaluation against its baselines";
+  test   format, the API's lint, clippy, all tests, doc tests, and the evaluation against its baselines";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

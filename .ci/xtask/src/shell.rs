@@ -30,6 +30,12 @@ pub fn succeeds(line: &str) -> bool {
     silent.is_ok_and(|status| status.success())
 }
 
+/// What the command prints, without blanks around it; `None` where it does not run or fails.
+pub fn output(line: &str) -> Option<String> {
+    let output = command(line).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 /// Like [`run`]; also returns the last line of standard error that `wanted` accepts.
 pub fn run_and_keep(line: &str, wanted: impl Fn(&str) -> bool) -> Result<Option<String>> {
     println!("$ {line}");

@@ -1,17 +1,19 @@
 //! `cargo xtask test`.
 //!
-//! Cheap steps come first, so that a slip is known in seconds. The release build of `evaluation` comes before the tests,
-//! because it fetches ONNX Runtime the way the product does (the tests, many processes at once, then find it); the last
-//! step uses the same build again. The rule of which crate may use which is one of the tests
+//! Cheap steps come first, so that a slip is known in seconds. The release build of `evaluation` comes before the
+//! tests, because it fetches ONNX Runtime the way the product does (the tests, many processes at once, then find it);
+//! the last step uses the same build again. The rule of which crate may use which is one of the tests
 //! (`.ci/xtask/tests/direction.rs`).
 
+use crate::api;
 use crate::shell::{run, run_and_keep, succeeds};
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
 fn all_steps() -> Result<String> {
-    step("tools: rustfmt, clippy, cargo-nextest", tools)?;
+    step("tools: rustfmt, clippy, cargo-nextest, PostgreSQL", tools)?;
     step("format", || run("cargo fmt --all --check"))?;
+    step("API: lint, format, nothing broken", api::check)?;
     step("clippy", || run("cargo clippy --workspace --all-targets --locked -- -D warnings"))?;
     step("ONNX Runtime, as the product gets it", || {
         run("cargo run --release --locked --package evaluation -- --prepare")
@@ -47,7 +49,23 @@ fn tools() -> Result<()> {
         println!("cargo-nextest is not here yet: building it (some minutes, once)");
         run("cargo install cargo-nextest --locked")?;
     }
+    if !has_postgres() {
+        let sudo = if succeeds("test -w /usr") { "" } else { "sudo " };
+        run(&format!("{sudo}apt-get update --quiet")).context(POSTGRES)?;
+        run(&format!("{sudo}apt-get install --yes --quiet --no-install-recommends postgresql"))
+            .context(POSTGRES)?;
+    }
     Ok(())
+}
+
+const POSTGRES: &str =
+    "the store's tests need PostgreSQL's server programs (initdb, postgres): install them and try again";
+
+/// Debian keeps the server's programs out of the path, one folder a version.
+fn has_postgres() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("bin/initdb")).any(|program| program.exists())
+        || succeeds("initdb --version")
 }
 
 fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {

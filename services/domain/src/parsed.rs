@@ -10,7 +10,8 @@ use smol_str::SmolStr;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParsedName {
     /// NFKC, lower case, Simplified, single blanks; the brand column in front and the spec column behind where the
-    /// name does not hold them already. The encoder reads this. Never empty when the input held any visible character.
+    /// name does not hold them already. The encoder reads this. Never empty when the input held any visible
+    /// character.
     pub canonical: String,
     /// `canonical` with brands, aliases and abbreviations replaced by their canonical words; text search reads this.
     pub folded: String,

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-/// What is measured. Each has one base unit, named beside it; two quantities are comparable only within one dimension.
+/// What is measured. Each has one base unit, named beside it; two quantities are comparable only within one
+/// dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
