@@ -875,7 +875,8 @@ fn begins_word_with_half(behind: &str) -> bool {
 fn fits_range(unit: &Unit, low: f64, high: f64) -> bool {
     match unit.measure {
         Measure::Amount(Dimension::Volume, _) => low >= 1.0 && high <= low * 1.5 && low < 10.0,
-        Measure::Amount(Dimension::Mass, _) => high <= low * 5.0,
+        // `草莓丹东99-250g`: nobody weighs to 99 g.
+        Measure::Amount(Dimension::Mass, _) => high <= low * 5.0 && (low < 30.0 || low % 5.0 == 0.0),
         _ => true,
     }
 }

@@ -55,6 +55,28 @@ fn amounts() {
 }
 
 #[test]
+fn spoken_amounts() {
+    check("猪肉二斤二两", "Mass:1100");
+    check("花生1斤3两", "Mass:650");
+    check("窗帘三米二十公分", "Length:3200");
+    check("黄瓜一斤半熟", "Mass:500");
+    check("月饼三斤六个", "Mass:1500 x6");
+}
+
+#[test]
+fn article_numbers_are_no_ranges() {
+    check("发胶208-300ml", "Volume:300");
+    check("果酱058-1000g", "Mass:1000");
+    check("虾仁40/50-500g", "Mass:500");
+    check("不锈钢盆-039-280mm", "Length:280");
+    check("杯子66-375ml", "Volume:375");
+    check("草莓丹东99-250g", "Mass:250");
+    check("牛肉3-6kg", "Mass:3000~6000");
+    check("软管10mm-1/2寸", "Length:10 Pipe:15");
+    check("盘子0713200ml", "");
+}
+
+#[test]
 fn by_trade() {
     check("某某大曲酒52度500ml", "Alcohol:52 Volume:500");
     check("某某大曲酒52°", "Alcohol:52");
