@@ -179,13 +179,18 @@ pub fn kinds(left: &[Said], right: &[Said]) -> KindRelations {
         let common = a.iter().filter(|x| b.contains(x)).count();
         if common == a.len() && common == b.len() {
             out.equal += 1;
-        } else if common == a.len().min(b.len()) || a.iter().any(|x| b.iter().any(|y| one_says_more(x, y))) {
+        } else if says_all(a, b) || says_all(b, a) {
             out.partly += 1;
         } else {
             out.contradicting += 1;
         }
     }
     out
+}
+
+/// Whether every value of `a` has its like in `b`: 香辣 蘑菇 says 蘑菇, but not 原味 蘑菇.
+fn says_all(a: &[Said], b: &[Said]) -> bool {
+    a.iter().all(|x| b.iter().any(|y| x == y || one_says_more(x, y)))
 }
 
 /// 清新黄瓜 and 黄瓜, 红烧牛肉 and 红烧, 葱香排骨 and 香葱: the longer word states the shorter one too.
