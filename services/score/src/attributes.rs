@@ -66,7 +66,14 @@ pub fn amounts(left: &[Amount], right: &[Amount]) -> AmountRelation {
 
 fn same(a: &Amount, b: &Amount) -> bool {
     (close(a.low, b.low) && close(a.high, b.high))
+        || within(a, b)
+        || within(b, a)
         || (a.low == a.high && b.low == b.high && (same_by_trade(a, b) || same_by_trade(b, a)))
+}
+
+/// 半斤多 says 260 g too, and a cut of 3-6 kg weighs 5.
+fn within(exact: &Amount, range: &Amount) -> bool {
+    exact.low == exact.high && range.low < range.high && (range.low..=range.high).contains(&exact.low)
 }
 
 /// Exact amounts that differ on paper only: ounces on foreign labels are cut to a tenth (0.5 oz of 13 g), Hong Kong's
@@ -211,6 +218,16 @@ const NEAR: &[&[&str]] = &[
     &["豆沙", "红豆"],
     &["蜂蜜", "蜜汁"],
     &["可可", "巧克力"],
+    &["香菇", "蘑菇"],
+    &["黑椒牛排", "黑胡椒"],
+    &["花椒", "椒盐", "盐焗"],
+    &["芝麻油", "胡麻油"],
+    &["亚麻籽油", "胡麻油"],
+    &["坚果", "花生", "杏仁", "核桃", "碧根果", "腰果", "榛子"],
+    &["香葱", "韭菜"],
+    &["珍品", "头等", "特级"],
+    &["山楂", "红糖"],
+    &["彩色", "粉红"],
     &["鸡汤", "上汤", "高汤", "鸡汁"],
     &["蒜香", "蒜蓉", "蒜蓉辣"],
     &["黑糖", "红糖"],

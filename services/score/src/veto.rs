@@ -21,7 +21,7 @@ pub enum Veto {
 /// Variant kinds whose values exclude each other. A kind is here when, over labelled pairs of all sets at hand, it
 /// contradicts on hard negatives at least five times as often as on true pairs; effect (44 to 22), form, dairy and
 /// paper_form are not.
-pub const KINDS: [&str; 46] = [
+pub const KINDS: [&str; 82] = [
     "flavour",
     "scent",
     "colour",
@@ -68,11 +68,50 @@ pub const KINDS: [&str; 46] = [
     "ruling",
     "finish",
     "opposite",
+    "stage",
+    "card",
+    "light",
+    "knife",
+    "mop",
+    "exercise",
+    "tap",
+    "outlet_holes",
+    "switch_gang",
+    "switch_control",
+    "outlet_for",
+    "yolk",
+    "steak",
+    "wiper",
+    "oil_style",
+    "nap",
+    "ready",
+    "packed_in",
+    "hair_step",
+    "buckwheat",
+    "blister",
+    "opening",
+    "poultry_sex",
+    "crab_sex",
+    "mount",
+    "core",
+    "single_double",
+    "port",
+    "zip_end",
+    "tyre",
+    "viscosity",
+    "cement",
+    "freezing",
+    "cement_kind",
+    "branch",
+    "effect",
 ];
 
 /// Of these, the kinds that are translated too loosely to exclude each other across scripts: of the English-Chinese
 /// pairs that a lexicon of flavours told apart, 31 of 71 were the same product (Cream Soda and 忌廉味汽水).
-const LOOSELY_TRANSLATED: [&str; 13] = [
+const LOOSELY_TRANSLATED: [&str; 16] = [
+    "effect",
+    "stage",
+    "ready",
     "flavour",
     "scent",
     "age",

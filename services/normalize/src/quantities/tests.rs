@@ -64,6 +64,32 @@ fn spoken_amounts() {
 }
 
 #[test]
+fn stages_of_formula() {
+    check("Illuma 有机 3 幼儿成长配方奶粉 800克", "Stage:3 Mass:800");
+    check("S-26 Gold Connect 1 Infant Formula Milk Powder 850g", "Stage:1 Mass:850");
+    check("4 心美力 5 HMO 幼童营养配方奶粉 850克", "Stage:4 Mass:850");
+    check("智睿 5 Enfaschool A+ 900克", "Stage:5 Mass:900");
+    check("果汁 3 橙", "");
+}
+
+#[test]
+fn about_so_much() {
+    check("瓜子五香半斤多", "Mass:250~325");
+    check("铁丝两米左右", "Length:1800~2200");
+    check("红烧肉一斤多肉", "Mass:500");
+}
+
+#[test]
+fn codes_before_sizes() {
+    check("吸顶灯MX577-36W", "Power:36");
+    check("1P-63A空气开关", "Count:1 Current:63");
+    check("自动喷漆 9A哑光灰白 364mL", "Volume:364");
+    check("调和漆142s解放蓝 2.5kg", "Mass:2500");
+    check("奥利奥草莓味巧脆卷55整箱", "");
+    check("B-704L", "");
+}
+
+#[test]
 fn article_numbers_are_no_ranges() {
     check("发胶208-300ml", "Volume:300");
     check("果酱058-1000g", "Mass:1000");
