@@ -13,6 +13,7 @@ pub(crate) fn read(text: &str, variants: &mut Vec<Variant>) {
     cements(text, variants);
     freezing_points(text, variants);
     branches(text, variants);
+    poles(text, variants);
 }
 
 fn say(variants: &mut Vec<Variant>, kind: &'static str, value: String) {
@@ -121,6 +122,22 @@ fn branches(text: &str, variants: &mut Vec<Variant>) {
     }
 }
 
+/// `空气开关 1P 32A`.
+fn poles(text: &str, variants: &mut Vec<Variant>) {
+    if !["空开", "断路器", "空气开关", "漏保", "漏电保护", "breaker"].iter().any(|word| text.contains(word))
+    {
+        return;
+    }
+    for (p, _) in text.match_indices('p') {
+        let count = digits_before(text, p);
+        let glued = text[..p - count.len()].ends_with(|c: char| c.is_ascii_alphanumeric());
+        let ends = !text[p + 1..].starts_with(|c: char| c.is_ascii_alphanumeric());
+        if matches!(count, "1" | "2" | "3" | "4") && ends && !glued {
+            say(variants, "poles", format!("{count}p"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::Normalizer;
@@ -147,6 +164,8 @@ mod tests {
         check("防冻液零下25℃", "freezing", &["-25"]);
         check("冰箱-18度", "freezing", &[]);
         check("PPR内丝弯头25×3/4", "branch", &["25x3/4"]);
+        check("1P-63A空气开关", "poles", &["1p"]);
+        check("正泰断路器 2P 32A", "poles", &["2p"]);
         check("PPR内丝弯头 25X1/2", "branch", &["25x1/2"]);
     }
 }

@@ -82,7 +82,7 @@ fn about_so_much() {
 #[test]
 fn codes_before_sizes() {
     check("吸顶灯MX577-36W", "Power:36");
-    check("1P-63A空气开关", "Count:1 Current:63");
+    check("1P-63A空气开关", "Current:63");
     check("自动喷漆 9A哑光灰白 364mL", "Volume:364");
     check("调和漆142s解放蓝 2.5kg", "Mass:2500");
     check("奥利奥草莓味巧脆卷55整箱", "");
