@@ -5,7 +5,6 @@
 
 use crate::attributes::{self, Relation};
 use crate::corpus::{Profile, hash};
-use crate::features::cross_script;
 use domain::Dimension;
 use std::sync::OnceLock;
 
@@ -198,7 +197,7 @@ pub fn find(left: &Profile, right: &Profile) -> Option<Veto> {
         return Some(Veto::Pack);
     }
     if !left.variants.is_empty() && !right.variants.is_empty() {
-        let crossing = cross_script(left, right);
+        let crossing = translated(left, right);
         for (index, kind) in kind_hashes().iter().enumerate() {
             if crossing && LOOSELY_TRANSLATED.contains(&KINDS[index]) {
                 continue;
@@ -211,6 +210,12 @@ pub fn find(left: &Profile, right: &Profile) -> Option<Veto> {
         }
     }
     (attributes::kinds(&left.claims, &right.claims).contradicting > 0).then_some(Veto::Claim)
+}
+
+/// One of the names is, to a good part, in the other script: brands and known nouns of English names count as Chinese
+/// already, so this is less than what [`crate::features::cross_script`] asks for.
+fn translated(left: &Profile, right: &Profile) -> bool {
+    (left.han_share - right.han_share).abs() > 0.35
 }
 
 /// 开心果 and 开心果原味: the flavour of the one is the thing itself.
