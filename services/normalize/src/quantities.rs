@@ -199,8 +199,7 @@ impl<'a> Scanner<'a> {
         let hyphen = bytes.get(end) == Some(&b'-');
         let digits = end + usize::from(hyphen);
         // `1P-63A`: poles and amperes of a breaker.
-        if hyphen && self.context.has(Topic::Breaker) && self.text[..end].ends_with(|c| c == 'p' || c == 'c')
-        {
+        if hyphen && self.context.has(Topic::Breaker) && self.text[..end].ends_with(['p', 'c']) {
             return Some(digits);
         }
         if !bytes.get(digits).is_some_and(u8::is_ascii_digit) {

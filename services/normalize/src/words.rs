@@ -293,7 +293,7 @@ fn stands_alone(text: &str, start: usize, end: usize, is_token: &dyn Fn(usize, u
     let before = text[..start].chars().next_back();
     let after = text[end..].chars().next();
     let is_boundary = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-    let named = matches!(after, Some('色' | '款' | '味' | '号' | '码'));
+    let named = matches!(after, Some('色' | '款' | '味' | '号' | '码')) || text[end..].trim_end() == "的";
     if text.as_bytes()[start].is_ascii() {
         return is_boundary(before) && (is_boundary(after) || named);
     }
@@ -416,6 +416,13 @@ mod tests {
             ("柠檬洗衣粉", "scent", "柠檬"),
             ("柠檬汽水", "flavour", "柠檬"),
             ("土豆切丁", "cut", "切丁"),
+            ("晨光K35蓝", "colour", "蓝"),
+            ("晨光K35黑的", "colour", "黑"),
+            ("三和黑漆哑的", "finish", "哑光"),
+            ("立邦净味120二合一内墙漆", "in_one", "二合一"),
+            ("金龙鱼葵花5L", "oil_kind", "葵花籽油"),
+            ("KN95口罩 无阀", "valve", "无阀"),
+            ("金标生抽", "label", "金标"),
         ] {
             let parsed = Normalizer::shared().parse(&LocalSku::named("n", "s", name));
             let said: Vec<&str> =

@@ -113,6 +113,37 @@ pub fn content(left: &Profile, right: &Profile, dimension: Dimension) -> AmountR
     if totals_agree { AmountRelation { relation: Relation::Compatible, ..plain } } else { plain }
 }
 
+/// 海天蚝油260 and 海天蚝油700g: tills leave out the unit. One bare number on the side without mass and volume, one amount
+/// on the other, and no unit under which the two agree.
+pub fn bare_amount(left: &Profile, right: &Profile) -> Option<Dimension> {
+    let amount_of = |profile: &Profile| {
+        let (mass, volume) = (
+            of_dimension(&profile.quantities, Dimension::Mass),
+            of_dimension(&profile.quantities, Dimension::Volume),
+        );
+        match (mass, volume) {
+            ([one], []) | ([], [one]) => Some(*one),
+            _ => None,
+        }
+    };
+    let compare = |bare: &Profile, stated: &Profile| {
+        let amount = amount_of(stated)?;
+        let [number] = bare.numbers.as_slice() else { return None };
+        let number = f64::from(*number);
+        let silent = bare.quantities.is_empty() && bare.packs.is_empty() && bare.codes.is_empty();
+        let plain = stated.numbers.is_empty() && stated.codes.is_empty();
+        let is_content = (50.0..=5000.0).contains(&number) && number % 5.0 == 0.0;
+        let near = |factor: f64| {
+            let ratio = number * factor / amount.low;
+            (0.9..=1.12).contains(&ratio)
+        };
+        let agrees = [1.0, 1000.0, 500.0, 50.0].into_iter().any(near)
+            || stated.packs.iter().any(|n| near(1.0 / f64::from(*n)));
+        (silent && plain && is_content && !agrees).then_some(amount.dimension)
+    };
+    compare(left, right).or_else(|| compare(right, left))
+}
+
 /// Pack counts. One side silent is unknown (most names leave out "one"), unless the silent side says `single`.
 pub fn packs(left: &Profile, right: &Profile) -> AmountRelation {
     match (left.packs.as_slice(), right.packs.as_slice()) {
@@ -204,6 +235,10 @@ fn says_all(a: &[Said], b: &[Said]) -> bool {
 fn one_says_more(a: &Said, b: &Said) -> bool {
     let (x, y) = (plain(&a.value), plain(&b.value));
     let (short, long) = if x.len() <= y.len() { (x, y) } else { (y, x) };
+    // Of marks and sizes only whole parts count: `m` and `m-l`, but not `l` and `xl`.
+    if short.is_ascii() || long.bytes().any(|b| b.is_ascii_digit()) {
+        return long.split('-').any(|part| part == short) || near(&a.value, &b.value);
+    }
     short.chars().all(|c| long.contains(c)) || near(&a.value, &b.value)
 }
 

@@ -20,7 +20,7 @@ pub enum Veto {
 /// Variant kinds whose values exclude each other. A kind is here when, over labelled pairs of all sets at hand, it
 /// contradicts on hard negatives at least five times as often as on true pairs; effect (44 to 22), form, dairy and
 /// paper_form are not.
-pub const KINDS: [&str; 99] = [
+pub const KINDS: [&str; 102] = [
     "flavour",
     "scent",
     "colour",
@@ -104,6 +104,9 @@ pub const KINDS: [&str; 99] = [
     "branch",
     "poles",
     "effect",
+    "in_one",
+    "label",
+    "valve",
     "hinge",
     "socket",
     "press",
@@ -192,6 +195,9 @@ pub fn find(left: &Profile, right: &Profile) -> Option<Veto> {
                 return Some(Veto::Amount(dimension));
             }
         }
+    }
+    if let Some(dimension) = attributes::bare_amount(left, right) {
+        return Some(Veto::Amount(dimension));
     }
     if attributes::packs(left, right).relation == Relation::Contradicts {
         return Some(Veto::Pack);

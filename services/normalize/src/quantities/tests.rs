@@ -31,6 +31,7 @@ fn amounts() {
     check("大米三斤六包", "Mass:1500 x6");
     check("酱油两升", "Volume:2000");
     check("花生半斤装", "Mass:250");
+    check("花肥袋装300刻", "Mass:300");
     check("虾仁三两", "Mass:150");
     check("鲜鱼2司马斤", "Mass:1209.57964");
     check("果汁1.5升", "Volume:1500");
