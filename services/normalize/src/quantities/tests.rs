@@ -165,6 +165,22 @@ fn packs() {
 }
 
 #[test]
+fn kitchens() {
+    check("冻虾仁5kg*4包/件", "Mass:5000 x4");
+    check("鸡精500g/袋 20袋/箱", "Mass:500");
+    check("土豆丝 斤", "");
+    check("花椒(散装)", "");
+    check("酸奶两升装", "Volume:2000");
+    check("湿巾十二入", "x12");
+    check("防水布3*4米", "Length:3000 Length:4000");
+    check("砧板20×30cm", "Length:200 Length:300");
+    check("球阀1/2\"", "Pipe:15");
+    check("大豆油20L/桶", "Volume:20000");
+    check("鲜鸡蛋360枚/箱", "");
+    check("肥牛卷2.5kg/包*4", "Mass:2500 x4");
+}
+
+#[test]
 fn words_are_not_numerals() {
     for name in [
         "一次性筷子",
