@@ -26,6 +26,10 @@ pub(crate) enum Topic {
     Tobacco,
     Weighed,
     Cooling,
+    Paint,
+    Breaker,
+    /// Infant formula.
+    Milk,
     /// No Han in the name at all.
     Latin,
 }
@@ -195,6 +199,26 @@ const WORDS: &[(Topic, &[&str])] = &[
     (Topic::Heat, &["温", "heat", "therm"]),
     (Topic::Tobacco, &["烟", "cigarette"]),
     (Topic::Cooling, &["空调", "冷气", "冷暖", "air conditioner"]),
+    (Topic::Paint, &["漆", "涂料", "喷罐", "paint"]),
+    (Topic::Breaker, &["空开", "断路器", "空气开关", "漏保", "breaker", "电线", "电缆"]),
+    (
+        Topic::Milk,
+        &[
+            "配方奶",
+            "成长奶粉",
+            "成长配方",
+            "营养配方",
+            "婴儿配方",
+            "幼儿配方",
+            "formula milk",
+            "infant formula",
+            "growing up",
+            "growing-up",
+            "follow-on",
+            "follow on",
+            "enfa",
+        ],
+    ),
     (Topic::Weighed, &["斤", "袋", "包", "米", "面", "料"]),
 ];
 

@@ -19,6 +19,7 @@ mod dictionary;
 mod fold;
 mod lexicon;
 mod numerals;
+mod patterns;
 mod prefixes;
 mod quantities;
 mod spans;
@@ -30,7 +31,7 @@ pub use spans::{Span, SpanKind};
 
 use brands::{NamedKind, Names};
 use codes::Run;
-use domain::{Brand, BrandSource, Gtin, LocalSku, Mark, ParsedName, Quantity};
+use domain::{Brand, BrandSource, Gtin, LocalSku, Mark, ParsedName, Quantity, Variant};
 use fold::Folder;
 use jieba_rs::Jieba;
 use quantities::Reading;
@@ -147,6 +148,10 @@ impl Normalizer {
             }
         }
         parsed.variants = said.variants;
+        patterns::read(&canonical, &mut parsed.variants);
+        as_scents(&canonical, &mut parsed.variants);
+        parsed.variants.sort_unstable();
+        parsed.variants.dedup();
         parsed.claims = said.claims;
 
         let kinds = Kinds { head: said.head, variants: &said.variant_spans, claims: &said.claim_spans };
@@ -336,6 +341,51 @@ impl Normalizer {
             out.folded = canonical.to_owned();
         }
         out
+    }
+}
+
+/// What is washed or cleaned with smells of lemon; what is eaten tastes of it. Shops write both alike.
+fn as_scents(text: &str, variants: &mut [Variant]) {
+    const SCENTED: [&str; 34] = [
+        "洗洁",
+        "洗衣",
+        "洗发",
+        "洗手",
+        "洗涤",
+        "洗面",
+        "沐浴",
+        "香皂",
+        "肥皂",
+        "皂粉",
+        "柔顺剂",
+        "护发",
+        "润发",
+        "清新剂",
+        "蚊香",
+        "花露水",
+        "消毒",
+        "清洁剂",
+        "香水",
+        "洁厕",
+        "湿巾",
+        "身体乳",
+        "润肤",
+        "餐具净",
+        "香薰",
+        "detergent",
+        "shampoo",
+        "soap",
+        "softener",
+        "cleaner",
+        "shower",
+        "hand wash",
+        "dishwash",
+        "conditioner",
+    ];
+    if variants.iter().any(|said| said.kind == "flavour") && SCENTED.iter().any(|word| text.contains(word)) {
+        for said in variants.iter_mut().filter(|said| said.kind == "flavour") {
+            said.kind = "scent".into();
+        }
     }
 }
 

@@ -136,6 +136,9 @@ impl<'a> Scanner<'a> {
     /// Reads what begins at `at`; returns where it ends.
     fn read(&self, at: usize, c: char, reading: &mut Reading) -> Option<usize> {
         if c.is_ascii_digit() || c == '.' {
+            if let Some(end) = self.bare_stage(at, reading) {
+                return Some(end);
+            }
             return match self.chain(at, Link::First) {
                 Some(chain) => self.understand(&chain, reading).or_else(|| Some(self.skip_digits(at))),
                 None => Some(self.skip_digits(at)),
@@ -157,6 +160,28 @@ impl<'a> Scanner<'a> {
         None
     }
 
+    /// `Illuma 3 幼兒成長配方奶粉`: a digit that stands alone on infant formula is its stage, save for counted things
+    /// (`5 HMO`).
+    fn bare_stage(&self, at: usize, reading: &mut Reading) -> Option<usize> {
+        let digit = self.text[at..].chars().next().filter(|c| ('1'..='6').contains(c))?;
+        if !self.context.has(Topic::Milk)
+            || reading.quantities.iter().any(|q| q.dimension == Dimension::Stage)
+        {
+            return None;
+        }
+        let rest = &self.text[at + 1..];
+        let stands_alone = (rest.is_empty() || rest.starts_with(' '))
+            && self.text[..at].chars().next_back().is_none_or(|c| c == ' ' || !c.is_ascii());
+        let counts = ["hmo", "x", "*", "-", "/", "in ", "合", "罐", "盒", "包", "g", "kg", "段"];
+        if !stands_alone || counts.iter().any(|word| rest.trim_start().starts_with(word)) {
+            return None;
+        }
+        let text = &self.text[at..at + 1];
+        reading.quantities.push(Quantity::exact(Dimension::Stage, f64::from(digit.to_digit(10)?), text));
+        reading.spans.push(Stated { start: at, end: at + 1, kind: StatedKind::Quantity });
+        Some(at + 1)
+    }
+
     /// Past a number that was not understood.
     fn skip_digits(&self, at: usize) -> usize {
         let rest = &self.text.as_bytes()[at..];
@@ -173,6 +198,10 @@ impl<'a> Scanner<'a> {
         let letters = end - at;
         let hyphen = bytes.get(end) == Some(&b'-');
         let digits = end + usize::from(hyphen);
+        // `1P-63A`: poles and amperes of a breaker.
+        if hyphen && self.context.has(Topic::Breaker) && self.text[..end].ends_with(['p', 'c']) {
+            return Some(digits);
+        }
         if !bytes.get(digits).is_some_and(u8::is_ascii_digit) {
             return Some(end.max(at + 1));
         }
@@ -187,9 +216,24 @@ impl<'a> Scanner<'a> {
                 || (matches!(bytes[stop], b'-' | b'.')
                     && bytes.get(stop + 1).is_some_and(u8::is_ascii_alphanumeric)))
         {
+            // `mx577-36w`: the size of that model.
+            if bytes[stop] == b'-' && stop > digits && self.is_size_of_code(stop + 1) {
+                break;
+            }
             stop += 1;
         }
         Some(stop)
+    }
+
+    fn is_size_of_code(&self, at: usize) -> bool {
+        let Some(number) = self.number(at) else { return false };
+        self.unit_at(at + number.len, number.value).is_some_and(|(unit, end)| {
+            let ends = self.text[end..].chars().next().is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-');
+            ends && matches!(
+                &*unit.alias,
+                "w" | "ml" | "g" | "kg" | "cm" | "mm" | "mah" | "瓦" | "克" | "毫升"
+            )
+        })
     }
 
     /// `*12`, `x 12` behind a word: a pack, unless a unit says otherwise.
@@ -341,6 +385,7 @@ impl<'a> Scanner<'a> {
                 element.high += part;
                 element.end = stop;
             }
+            self.approximate(&mut element);
         } else if let Some(end) = self.mistyped_zero(element.end) {
             let text = self.text[at..end].replace('o', "0");
             let value = text.parse().ok()?;
@@ -349,6 +394,24 @@ impl<'a> Scanner<'a> {
             element.end = self.suffix(unit_end);
         }
         Some(element)
+    }
+
+    /// 半斤多, 两米左右: some more, or about as much.
+    fn approximate(&self, element: &mut Element<'a>) {
+        let rest = &self.text[element.end..];
+        let (low, high, word) = if rest.starts_with('多') {
+            (1.0, 1.3, "多")
+        } else if rest.starts_with("左右") {
+            (0.9, 1.1, "左右")
+        } else {
+            return;
+        };
+        let ends = rest[word.len()..].chars().next().is_none_or(|c| !c.is_alphanumeric());
+        if ends && element.dimension().is_some() && element.low == element.high {
+            element.low *= low;
+            element.high *= high;
+            element.end += word.len();
+        }
     }
 
     /// 二斤二两, 1斤3两, 三米二十公分: the next smaller unit of one amount, in parts of the greater.
@@ -406,6 +469,8 @@ impl<'a> Scanner<'a> {
             Some(b'.') => !before(2).is_some_and(|b| b.is_ascii_alphanumeric()),
             // `10mm-1/2寸`: behind another amount.
             Some(b'-') if self.continues(at - 1) => true,
+            // `1P-63A` of a breaker.
+            Some(b'-') if self.context.has(Topic::Breaker) && before(2) == Some(b'p') => true,
             Some(b'-') => {
                 !before(2).is_some_and(|b| b.is_ascii_alphabetic()) || self.word_before(at - 1) >= 4
             }
@@ -698,7 +763,8 @@ impl<'a> Scanner<'a> {
                 Some(StatedKind::Pack)
             }
             Measure::Case | Measure::Group => {
-                if !element.is_count() {
+                // `草莓味巧脆卷55整箱`: 55 g, and a whole case.
+                if !element.is_count() || unit.alias.starts_with('整') {
                     return None;
                 }
                 reading.marks.set(if unit.measure == Measure::Case { Mark::Case } else { Mark::Multi });
@@ -875,7 +941,8 @@ fn begins_word_with_half(behind: &str) -> bool {
 fn fits_range(unit: &Unit, low: f64, high: f64) -> bool {
     match unit.measure {
         Measure::Amount(Dimension::Volume, _) => low >= 1.0 && high <= low * 1.5 && low < 10.0,
-        Measure::Amount(Dimension::Mass, _) => high <= low * 5.0,
+        // `草莓丹东99-250g`: nobody weighs to 99 g.
+        Measure::Amount(Dimension::Mass, _) => high <= low * 5.0 && (low < 30.0 || low % 5.0 == 0.0),
         _ => true,
     }
 }

@@ -281,6 +281,10 @@ impl Unit {
             "刀" | "令" => context.has(Topic::Paper),
             // Article numbers that end like a unit: 9501v+, 7490a.
             "a" if context.has(Topic::Latin) => false,
+            // Shades of paint: 9A哑光灰白, 142s解放蓝.
+            "a" | "s" if context.has(Topic::Paint) => false,
+            // Windows Server 2003 clients.
+            "user" | "users" | "client" | "clients" if (1990.0..2100.0).contains(&value) => false,
             "v" | "a" if value > 1000.0 || is_version_plus(tail) => false,
             "w" if value > 20_000.0 || is_version_plus(tail) => false,
             "l" | "m" | "t" if value > 20_000.0 || is_version_plus(tail) => false,

@@ -158,7 +158,15 @@ impl Words {
         let mut variants = self.of_kind(&hits, |sense| matches!(sense, Sense::Variant { .. }));
         variants.retain(|hit| {
             self.dictionary.value(*hit).iter().any(|sense| match sense {
-                Sense::Variant { alone, .. } => !alone || stands_alone(text, hit.start, hit.end, is_token),
+                Sense::Variant { alone, variant } => {
+                    !alone
+                        || stands_alone(text, hit.start, hit.end, is_token)
+                        || (variant.kind == "texture"
+                            && barred.iter().any(|(start, _)| *start == hit.end)
+                            && !text[..hit.start].ends_with(char::is_alphanumeric))
+                        || (variant.kind == "colour"
+                            && self.colours_a_thing(text, &hits, *hit, barred, is_token))
+                }
                 _ => false,
             })
         });
@@ -219,6 +227,25 @@ impl Words {
         said
     }
 
+    /// 妙洁黑垃圾袋, 蓝储物箱: one character directly before a thing, at the beginning or behind the brand.
+    fn colours_a_thing(
+        &self,
+        text: &str,
+        hits: &[Hit],
+        hit: Hit,
+        barred: &[(usize, usize)],
+        is_token: &dyn Fn(usize, usize) -> bool,
+    ) -> bool {
+        let begins = !text[..hit.start].ends_with(char::is_alphanumeric)
+            || barred.iter().any(|(_, end)| *end == hit.start);
+        let from = hits.partition_point(|other| other.start < hit.end);
+        let before_thing = hits[from..]
+            .iter()
+            .take_while(|other| other.start == hit.end)
+            .any(|other| self.dictionary.value(*other).iter().any(|sense| matches!(sense, Sense::Head)));
+        begins && before_thing && is_token(hit.start, hit.end)
+    }
+
     fn of_kind(&self, hits: &[Hit], wanted: impl Fn(&Sense) -> bool) -> Vec<Hit> {
         hits.iter().filter(|hit| self.dictionary.value(**hit).iter().any(&wanted)).copied().collect()
     }
@@ -266,7 +293,7 @@ fn stands_alone(text: &str, start: usize, end: usize, is_token: &dyn Fn(usize, u
     let before = text[..start].chars().next_back();
     let after = text[end..].chars().next();
     let is_boundary = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-    let named = matches!(after, Some('色' | '款' | '味' | '号' | '码'));
+    let named = matches!(after, Some('色' | '款' | '味' | '号' | '码')) || text[end..].trim_end() == "的";
     if text.as_bytes()[start].is_ascii() {
         return is_boundary(before) && (is_boundary(after) || named);
     }
@@ -358,6 +385,50 @@ mod tests {
         check("b0-105m2a", &["!grade:2a"]);
         check("男T恤 XL", &["size:xl"]);
         check("洗衣液(送香皂)", &["=洗衣液"]);
+    }
+
+    #[test]
+    fn kinds_that_exclude_each_other() {
+        for (name, kind, value) in [
+            ("妙洁黑垃圾袋", "colour", "黑"),
+            ("铜球阀双外丝4分", "thread", "双外丝"),
+            ("厨房水龙头 单冷", "tap", "单冷"),
+            ("好邻居三段式雨刮片18寸", "wiper", "三段式"),
+            ("菜刀斩骨S26-A", "knife", "斩骨"),
+            ("盛克胶棉地拖2404", "mop", "胶棉"),
+            ("英语作业本20页", "exercise", "英语"),
+            ("荞面 苦荞 500g", "buckwheat", "苦荞"),
+            ("吞拿鱼 水浸 185g", "packed_in", "水浸"),
+            ("快熟燕麦片", "ready", "快熟"),
+            ("清爽润发露", "hair_step", "护发"),
+            ("Shampoo 400ml", "hair_step", "洗发"),
+            ("金士顿TF C10内存卡", "card", "tf"),
+            ("T骨牛排200g", "steak", "t骨"),
+            ("LED球泡E27 暖光", "interface", "e27"),
+            ("LED球泡E27 暖光", "light", "暖光"),
+            ("玉溪(硬和谐)", "texture", ""),
+            ("红塔山硬盒", "texture", "硬"),
+            ("软红旗渠", "texture", "软"),
+            ("咸鸭蛋生 10枚", "doneness", "生"),
+            ("垃圾袋平口", "opening", "平口"),
+            ("汇泰龙内藏铰链", "hinge", "内藏"),
+            ("树脂拉链开尾", "zip_end", "开尾"),
+            ("柠檬洗衣粉", "scent", "柠檬"),
+            ("柠檬汽水", "flavour", "柠檬"),
+            ("土豆切丁", "cut", "切丁"),
+            ("晨光K35蓝", "colour", "蓝"),
+            ("晨光K35黑的", "colour", "黑"),
+            ("三和黑漆哑的", "finish", "哑光"),
+            ("立邦净味120二合一内墙漆", "in_one", "二合一"),
+            ("金龙鱼葵花5L", "oil_kind", "葵花籽油"),
+            ("KN95口罩 无阀", "valve", "无阀"),
+            ("金标生抽", "label", "金标"),
+        ] {
+            let parsed = Normalizer::shared().parse(&LocalSku::named("n", "s", name));
+            let said: Vec<&str> =
+                parsed.variants.iter().filter(|v| v.kind == kind).map(|v| v.value.as_str()).collect();
+            assert_eq!(said.join(" "), value, "{name} {kind}");
+        }
     }
 
     #[test]

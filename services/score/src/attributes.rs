@@ -66,7 +66,14 @@ pub fn amounts(left: &[Amount], right: &[Amount]) -> AmountRelation {
 
 fn same(a: &Amount, b: &Amount) -> bool {
     (close(a.low, b.low) && close(a.high, b.high))
+        || within(a, b)
+        || within(b, a)
         || (a.low == a.high && b.low == b.high && (same_by_trade(a, b) || same_by_trade(b, a)))
+}
+
+/// 半斤多 says 260 g too, and a cut of 3-6 kg weighs 5.
+fn within(exact: &Amount, range: &Amount) -> bool {
+    exact.low == exact.high && range.low < range.high && (range.low..=range.high).contains(&exact.low)
 }
 
 /// Exact amounts that differ on paper only: ounces on foreign labels are cut to a tenth (0.5 oz of 13 g), Hong Kong's
@@ -104,6 +111,37 @@ pub fn content(left: &Profile, right: &Profile, dimension: Dimension) -> AmountR
         })
     });
     if totals_agree { AmountRelation { relation: Relation::Compatible, ..plain } } else { plain }
+}
+
+/// 海天蚝油260 and 海天蚝油700g: tills leave out the unit. One bare number on the side without mass and volume, one amount
+/// on the other, and no unit under which the two agree.
+pub fn bare_amount(left: &Profile, right: &Profile) -> Option<Dimension> {
+    let amount_of = |profile: &Profile| {
+        let (mass, volume) = (
+            of_dimension(&profile.quantities, Dimension::Mass),
+            of_dimension(&profile.quantities, Dimension::Volume),
+        );
+        match (mass, volume) {
+            ([one], []) | ([], [one]) => Some(*one),
+            _ => None,
+        }
+    };
+    let compare = |bare: &Profile, stated: &Profile| {
+        let amount = amount_of(stated)?;
+        let [number] = bare.numbers.as_slice() else { return None };
+        let number = f64::from(*number);
+        let silent = bare.quantities.is_empty() && bare.packs.is_empty() && bare.codes.is_empty();
+        let plain = stated.numbers.is_empty() && stated.codes.is_empty();
+        let is_content = (50.0..=5000.0).contains(&number) && number % 5.0 == 0.0;
+        let near = |factor: f64| {
+            let ratio = number * factor / amount.low;
+            (0.9..=1.12).contains(&ratio)
+        };
+        let agrees = [1.0, 1000.0, 500.0, 50.0].into_iter().any(near)
+            || stated.packs.iter().any(|n| near(1.0 / f64::from(*n)));
+        (silent && plain && is_content && !agrees).then_some(amount.dimension)
+    };
+    compare(left, right).or_else(|| compare(right, left))
 }
 
 /// Pack counts. One side silent is unknown (most names leave out "one"), unless the silent side says `single`.
@@ -179,7 +217,7 @@ pub fn kinds(left: &[Said], right: &[Said]) -> KindRelations {
         let common = a.iter().filter(|x| b.contains(x)).count();
         if common == a.len() && common == b.len() {
             out.equal += 1;
-        } else if common == a.len().min(b.len()) || a.iter().any(|x| b.iter().any(|y| one_says_more(x, y))) {
+        } else if says_all(a, b) || says_all(b, a) {
             out.partly += 1;
         } else {
             out.contradicting += 1;
@@ -188,10 +226,19 @@ pub fn kinds(left: &[Said], right: &[Said]) -> KindRelations {
     out
 }
 
+/// Whether every value of `a` has its like in `b`: 香辣 蘑菇 says 蘑菇, but not 原味 蘑菇.
+fn says_all(a: &[Said], b: &[Said]) -> bool {
+    a.iter().all(|x| b.iter().any(|y| x == y || one_says_more(x, y)))
+}
+
 /// 清新黄瓜 and 黄瓜, 红烧牛肉 and 红烧, 葱香排骨 and 香葱: the longer word states the shorter one too.
 fn one_says_more(a: &Said, b: &Said) -> bool {
     let (x, y) = (plain(&a.value), plain(&b.value));
     let (short, long) = if x.len() <= y.len() { (x, y) } else { (y, x) };
+    // Of marks and sizes only whole parts count: `m` and `m-l`, but not `l` and `xl`.
+    if short.is_ascii() || long.bytes().any(|b| b.is_ascii_digit()) {
+        return long.split('-').any(|part| part == short) || near(&a.value, &b.value);
+    }
     short.chars().all(|c| long.contains(c)) || near(&a.value, &b.value)
 }
 
@@ -206,6 +253,16 @@ const NEAR: &[&[&str]] = &[
     &["豆沙", "红豆"],
     &["蜂蜜", "蜜汁"],
     &["可可", "巧克力"],
+    &["香菇", "蘑菇"],
+    &["黑椒牛排", "黑胡椒"],
+    &["花椒", "椒盐", "盐焗"],
+    &["芝麻油", "胡麻油"],
+    &["亚麻籽油", "胡麻油"],
+    &["坚果", "花生", "杏仁", "核桃", "碧根果", "腰果", "榛子"],
+    &["香葱", "韭菜"],
+    &["珍品", "头等", "特级"],
+    &["山楂", "红糖"],
+    &["彩色", "粉红"],
     &["鸡汤", "上汤", "高汤", "鸡汁"],
     &["蒜香", "蒜蓉", "蒜蓉辣"],
     &["黑糖", "红糖"],

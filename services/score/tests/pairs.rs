@@ -5,7 +5,7 @@ use domain::{Dimension, Pack, ParsedName, Quantity, Token, TokenKind, Variant};
 use score::features::{self, Likeness};
 use score::{Corpus, Profile, Veto, veto};
 
-/// `volume:500`, `mass:90`, `x24` (a pack), `flavour=草莓`; anything else is text.
+/// `volume:500`, `mass:90`, `mass:250~325`, `#260` (a bare number), `x24` (a pack), `flavour=草莓`; anything else is text.
 fn name(words: &str) -> ParsedName {
     let mut out = ParsedName::default();
     for word in words.split(' ') {
@@ -17,7 +17,12 @@ fn name(words: &str) -> ParsedName {
                 "voltage" => Dimension::Voltage,
                 other => panic!("no dimension {other} in this table"),
             };
-            out.quantities.push(Quantity::exact(dimension, value.parse().expect("a number"), word));
+            let (low, high) = value.split_once('~').unwrap_or((value, value));
+            let mut quantity = Quantity::exact(dimension, low.parse().expect("a number"), word);
+            quantity.high = high.parse().expect("a number");
+            out.quantities.push(quantity);
+        } else if let Some(number) = word.strip_prefix('#') {
+            out.numbers.push(number.parse().expect("a number"));
         } else if let Some((kind, value)) = word.split_once('=') {
             out.variants.push(Variant { kind: kind.into(), value: value.into() });
         } else if let Some(count) = word.strip_prefix('x').and_then(|n| n.parse().ok()) {
@@ -63,6 +68,21 @@ fn only_stated_contradictions_are_vetoes() {
     check_veto("酸奶 flavour=草莓", "酸奶 flavour=蓝莓", Some("flavour"));
     check_veto("薯片 flavour=清新黄瓜", "薯片 flavour=黄瓜", None);
     check_veto("酸奶 flavour=草莓", "酸奶", None);
+    // both keep a value without a like; one merely says more
+    check_veto("蘑菇酱 flavour=原味 flavour=蘑菇", "蘑菇酱 flavour=香辣 flavour=蘑菇", Some("flavour"));
+    check_veto("蘑菇酱 flavour=香辣 flavour=蘑菇", "蘑菇酱 flavour=香菇", None);
+    // about so much
+    check_veto("瓜子 mass:250~325", "瓜子 mass:260", None);
+    check_veto("瓜子 mass:250~325", "瓜子 mass:500", Some("mass"));
+    // tills leave out the unit
+    check_veto("蚝油 #260", "蚝油 mass:700", Some("mass"));
+    check_veto("蚝油 #700", "蚝油 mass:700", None);
+    check_veto("蚝油 #071", "蚝油 mass:700", None);
+    check_veto("饮料 #500 x24", "饮料 volume:330", None);
+    check_veto("手套 size=l", "手套 size=xl", Some("size"));
+    check_veto("手套 size=m", "手套 size=m-l", None);
+    check_veto("轮胎 tyre=205/55r16", "轮胎 tyre=215/60r16", Some("tyre"));
+    check_veto("机油 viscosity=5w30", "机油 viscosity=5w40", Some("viscosity"));
 }
 
 #[test]

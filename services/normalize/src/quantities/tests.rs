@@ -31,6 +31,7 @@ fn amounts() {
     check("大米三斤六包", "Mass:1500 x6");
     check("酱油两升", "Volume:2000");
     check("花生半斤装", "Mass:250");
+    check("花肥袋装300刻", "Mass:300");
     check("虾仁三两", "Mass:150");
     check("鲜鱼2司马斤", "Mass:1209.57964");
     check("果汁1.5升", "Volume:1500");
@@ -52,6 +53,54 @@ fn amounts() {
     check("13.3\" laptop 256GB", "Length:337.82 Storage:262144");
     check("Plasma 42' tv", "Length:1066.8");
     check("Extension cable 25'", "Length:7620");
+}
+
+#[test]
+fn spoken_amounts() {
+    check("猪肉二斤二两", "Mass:1100");
+    check("花生1斤3两", "Mass:650");
+    check("窗帘三米二十公分", "Length:3200");
+    check("黄瓜一斤半熟", "Mass:500");
+    check("月饼三斤六个", "Mass:1500 x6");
+}
+
+#[test]
+fn stages_of_formula() {
+    check("Illuma 有机 3 幼儿成长配方奶粉 800克", "Stage:3 Mass:800");
+    check("S-26 Gold Connect 1 Infant Formula Milk Powder 850g", "Stage:1 Mass:850");
+    check("4 心美力 5 HMO 幼童营养配方奶粉 850克", "Stage:4 Mass:850");
+    check("智睿 5 Enfaschool A+ 900克", "Stage:5 Mass:900");
+    check("果汁 3 橙", "");
+}
+
+#[test]
+fn about_so_much() {
+    check("瓜子五香半斤多", "Mass:250~325");
+    check("铁丝两米左右", "Length:1800~2200");
+    check("红烧肉一斤多肉", "Mass:500");
+}
+
+#[test]
+fn codes_before_sizes() {
+    check("吸顶灯MX577-36W", "Power:36");
+    check("1P-63A空气开关", "Current:63");
+    check("自动喷漆 9A哑光灰白 364mL", "Volume:364");
+    check("调和漆142s解放蓝 2.5kg", "Mass:2500");
+    check("奥利奥草莓味巧脆卷55整箱", "");
+    check("B-704L", "");
+}
+
+#[test]
+fn article_numbers_are_no_ranges() {
+    check("发胶208-300ml", "Volume:300");
+    check("果酱058-1000g", "Mass:1000");
+    check("虾仁40/50-500g", "Mass:500");
+    check("不锈钢盆-039-280mm", "Length:280");
+    check("杯子66-375ml", "Volume:375");
+    check("草莓丹东99-250g", "Mass:250");
+    check("牛肉3-6kg", "Mass:3000~6000");
+    check("软管10mm-1/2寸", "Length:10 Pipe:15");
+    check("盘子0713200ml", "");
 }
 
 #[test]
@@ -113,6 +162,22 @@ fn packs() {
     check("铅笔36支/箱", "");
     check("8016杯", "");
     check("Arden cushion 21 x 21", "");
+}
+
+#[test]
+fn kitchens() {
+    check("冻虾仁5kg*4包/件", "Mass:5000 x4");
+    check("鸡精500g/袋 20袋/箱", "Mass:500");
+    check("土豆丝 斤", "");
+    check("花椒(散装)", "");
+    check("酸奶两升装", "Volume:2000");
+    check("湿巾十二入", "x12");
+    check("防水布3*4米", "Length:3000 Length:4000");
+    check("砧板20×30cm", "Length:200 Length:300");
+    check("球阀1/2\"", "Pipe:15");
+    check("大豆油20L/桶", "Volume:20000");
+    check("鲜鸡蛋360枚/箱", "");
+    check("肥牛卷2.5kg/包*4", "Mass:2500 x4");
 }
 
 #[test]
