@@ -8,7 +8,7 @@ use score::features::{self, Likeness};
 use score::{Corpus, Profile, context};
 use std::time::Instant;
 
-/// Records made ready and the candidates among them. Everything is in the order of the records' keys; `order` leads
+/// Records made ready and the candidates among them. Everything is in the order of node, name and code; `order` leads
 /// back to the input.
 pub struct Prepared {
     /// `order[i]` is the input index of record i.
@@ -50,6 +50,12 @@ impl Engine {
         {
             return Err(EngineError::Duplicate(records[twice[0] as usize].key.clone()));
         }
+        // Within a node by name: names that begin alike have the same candidates, which are then still in the
+        // processor's cache. Keys decide between equal names, so that the order is the same for any input.
+        order.par_sort_by(|a, b| {
+            let (a, b) = (&records[*a as usize], &records[*b as usize]);
+            a.key.node.cmp(&b.key.node).then_with(|| a.name.cmp(&b.name)).then_with(|| a.key.cmp(&b.key))
+        });
         let (nodes, node_names) = number_nodes(records, &order);
 
         progress.stage("parse", records.len() as u64);
@@ -105,61 +111,56 @@ fn number_nodes(records: &[LocalSku], order: &[u32]) -> (Vec<u32>, Vec<String>) 
 }
 
 /// The candidates' place among each other under likeness, from which the context features are read.
-pub(crate) struct Surroundings {
-    pub likeness: Vec<Likeness>,
-    pub neighbourhoods: context::Neighbourhoods,
-    combined: Vec<context::Standing>,
-    cosine: Vec<context::Standing>,
-    text: Vec<context::Standing>,
+pub(crate) struct Surroundings<'a> {
+    likeness: Vec<Likeness>,
+    combined: context::Standings<'a>,
+    cosine: context::Leads<'a>,
+    text: context::Leads<'a>,
 }
 
 /// Pair and context features together.
 pub const WIDTH: usize = features::PAIR.len() + features::CONTEXT.len();
 
 impl Prepared {
-    pub(crate) fn surroundings(&self) -> Surroundings {
-        let of = |c: &Candidate| (&self.profiles[c.left as usize], &self.profiles[c.right as usize]);
+    pub(crate) fn neighbourhoods(&self) -> context::Neighbourhoods {
+        context::Neighbourhoods::new(self.candidates.iter().map(|c| (c.left, c.right)), &self.nodes)
+    }
+
+    fn profiles_of(&self, candidate: &Candidate) -> (&Profile, &Profile) {
+        (&self.profiles[candidate.left as usize], &self.profiles[candidate.right as usize])
+    }
+
+    pub(crate) fn surroundings<'a>(&self, neighbourhoods: &'a context::Neighbourhoods) -> Surroundings<'a> {
         let likeness: Vec<Likeness> = self
             .candidates
             .par_iter()
             .map(|c| {
-                let (a, b) = of(c);
+                let (a, b) = self.profiles_of(c);
                 Likeness::of(a, b, c.cosine)
             })
             .collect();
-        let combined: Vec<f32> = self
-            .candidates
-            .par_iter()
-            .zip(&likeness)
-            .map(|(c, l)| {
-                let (a, b) = of(c);
-                l.combined(features::cross_script(a, b))
-            })
-            .collect();
-        let pairs: Vec<(u32, u32)> = self.candidates.iter().map(|c| (c.left, c.right)).collect();
-        let neighbourhoods = context::Neighbourhoods::new(&pairs, &self.nodes);
-        let by = |score: Vec<f32>| neighbourhoods.standings(&score);
-        let cosine = by(likeness.iter().map(|l| l.cosine).collect());
-        let text = by(likeness.iter().map(|l| l.text).collect());
-        Surroundings { combined: by(combined), cosine, text, likeness, neighbourhoods }
+        let combined = neighbourhoods.standings(|pair| likeness[pair].combined);
+        let cosine = neighbourhoods.leads(|pair| likeness[pair].cosine);
+        let text = neighbourhoods.leads(|pair| likeness[pair].text);
+        Surroundings { likeness, combined, cosine, text }
     }
 
     /// Fills the pair and context features of candidate `index` into `out[..WIDTH]`.
-    pub(crate) fn fill(&self, around: &Surroundings, index: usize, out: &mut [f32]) {
-        let c = &self.candidates[index];
-        let (a, b) = (&self.profiles[c.left as usize], &self.profiles[c.right as usize]);
+    pub(crate) fn fill(&self, around: &Surroundings<'_>, index: usize, out: &mut [f32]) {
+        let (a, b) = self.profiles_of(&self.candidates[index]);
         features::fill(a, b, around.likeness[index], out);
         context::fill(
-            &around.combined[index],
-            &around.cosine[index],
-            &around.text[index],
+            &around.combined.of(index),
+            &around.cosine.of(index),
+            &around.text.of(index),
             &mut out[features::PAIR.len()..WIDTH],
         );
     }
 
     /// All features of all candidates, row by row: what training reads.
     pub fn feature_rows(&self) -> Vec<[f32; WIDTH]> {
-        let around = self.surroundings();
+        let neighbourhoods = self.neighbourhoods();
+        let around = self.surroundings(&neighbourhoods);
         (0..self.candidates.len())
             .into_par_iter()
             .map(|i| {

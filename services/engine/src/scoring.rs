@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use score::matching::Matching;
 use score::model::{log_odds, probability};
 use score::{Veto, adapt, consensus, context, features, veto};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One entry a candidate, in the order of [`Prepared::candidates`].
 pub struct Scored {
@@ -21,8 +22,8 @@ pub struct Scored {
     pub repeating_nodes: Vec<String>,
 }
 
-/// Below this probability the second stage is not asked: its answer would be "no" as well.
-const SECOND_FLOOR: f32 = 1e-4;
+/// Below these log-odds of the first stage the second is not asked: its answer would be "no" as well.
+const SECOND_FLOOR: f32 = -9.2;
 /// Below these log-odds of the second stage the third is not asked, and the pair is nobody's rival.
 const THIRD_FLOOR: f32 = -7.0;
 /// Vetoes are looked for from this confidence on; below it nothing would be linked anyway.
@@ -49,8 +50,8 @@ impl Engine {
             [c.left, c.right].iter().any(|r| repeating.contains(&prepared.nodes[*r as usize]))
         };
 
-        let Staged { second: _, active, pairs, third: odds } = staged;
-        let matching = Matching::new(&pairs, &prepared.nodes, |node| !is_many(node));
+        let Staged { second: _, active, pairs, rivals, third: odds } = staged;
+        let matching = Matching::new(&pairs, &rivals, &prepared.nodes, |node| !is_many(node));
         let marginals = |shift: f64| {
             let shifted: Vec<f64> = odds.iter().map(|x| x + shift).collect();
             matching.marginals(&shifted)
@@ -96,36 +97,63 @@ impl Engine {
     /// The log-odds of the second stage and, where a pair has a chance, of the third.
     fn stages(&self, prepared: &Prepared, progress: &dyn Progress) -> Staged {
         let count = prepared.candidates.len();
-        let around = prepared.surroundings();
-        let first: Vec<f32> = (0..count)
-            .into_par_iter()
-            .map(|i| {
+        let neighbourhoods = prepared.neighbourhoods();
+        let around = prepared.surroundings(&neighbourhoods);
+        progress.advance(count as u64 / 8);
+        let rows = Rows::default();
+        let mut first = vec![0.0f32; count];
+        let kept: Vec<Vec<Row>> = first
+            .par_chunks_mut(PIECE)
+            .enumerate()
+            .map(|(piece, first)| {
+                let mut kept = Vec::new();
                 let mut row = [0.0f32; WIDTH];
-                prepared.fill(&around, i, &mut row);
-                self.model.first.log_odds(ArrayView1::from(&row[..]))
-            })
-            .collect();
-        progress.advance(count as u64 / 3);
-        let chance = |log_odds: &f32| probability(f64::from(*log_odds)) as f32;
-        let first_chance: Vec<f32> = first.par_iter().map(chance).collect();
-        let first_standings = around.neighbourhoods.standings(&first_chance);
-        let fill_second = |i: usize, row: &mut [f32]| {
-            prepared.fill(&around, i, row);
-            context::fill_stage(first[i], &first_standings[i], &mut row[WIDTH..SECOND_WIDTH]);
-        };
-        let second: Vec<f32> = (0..count)
-            .into_par_iter()
-            .map(|i| {
-                if first_chance[i] < SECOND_FLOOR {
-                    // Kept in order below everything that the second stage has seen.
-                    return first[i].min(-9.0);
+                for (at, first) in first.iter_mut().enumerate() {
+                    prepared.fill(&around, piece * PIECE + at, &mut row);
+                    *first = self.model.first.log_odds(ArrayView1::from(&row[..]));
+                    if *first > SECOND_FLOOR {
+                        kept.push(row);
+                    }
                 }
-                let mut row = [0.0f32; SECOND_WIDTH];
-                fill_second(i, &mut row);
-                self.model.second.log_odds(ArrayView1::from(&row[..]))
+                progress.advance(first.len() as u64 / 2);
+                rows.keep(kept)
             })
             .collect();
-        progress.advance(count as u64 / 3);
+        let first_standings = neighbourhoods.standings(|pair| chance(first[pair]));
+        let fill_second = |pair: usize, known: Option<&Row>, row: &mut [f32]| {
+            match known {
+                Some(known) => row[..WIDTH].copy_from_slice(known),
+                None => prepared.fill(&around, pair, row),
+            }
+            context::fill_stage(first[pair], &first_standings.of(pair), &mut row[WIDTH..SECOND_WIDTH]);
+        };
+        let mut second = vec![0.0f32; count];
+        let kept: Vec<Vec<Row>> = second
+            .par_chunks_mut(PIECE)
+            .zip(kept)
+            .enumerate()
+            .map(|(piece, (second, kept))| {
+                let mut known = kept.iter();
+                let mut still = Vec::new();
+                let mut row = [0.0f32; SECOND_WIDTH];
+                for (at, second) in second.iter_mut().enumerate() {
+                    let pair = piece * PIECE + at;
+                    if first[pair] <= SECOND_FLOOR {
+                        // Kept in order below everything that the second stage has seen.
+                        *second = first[pair].min(-9.0);
+                        continue;
+                    }
+                    let known = known.next();
+                    fill_second(pair, known, &mut row);
+                    *second = self.model.second.log_odds(ArrayView1::from(&row[..]));
+                    if *second > THIRD_FLOOR {
+                        still.extend(known.copied());
+                    }
+                }
+                progress.advance(second.len() as u64 / 4);
+                still
+            })
+            .collect();
 
         // Only pairs with a chance go on; the others' odds are below a thousandth.
         let active: Vec<u32> = (0..count as u32).filter(|i| second[*i as usize] > THIRD_FLOOR).collect();
@@ -136,36 +164,74 @@ impl Engine {
                 (c.left, c.right)
             })
             .collect();
-        let second_chance: Vec<f32> = active.par_iter().map(|i| chance(&second[*i as usize])).collect();
-        let second_standings =
-            context::Neighbourhoods::new(&pairs, &prepared.nodes).standings(&second_chance);
+        let second_chance: Vec<f32> = active.iter().map(|i| chance(second[*i as usize])).collect();
+        let rivals = context::Neighbourhoods::new(pairs.iter().copied(), &prepared.nodes);
+        let second_standings = rivals.standings(|at| second_chance[at]);
         let consensus = consensus::consensus(&pairs, &second_chance, &prepared.nodes);
-        let third: Vec<f64> = active
-            .par_iter()
-            .enumerate()
-            .map(|(at, i)| {
-                let index = *i as usize;
-                let mut row = [0.0f32; THIRD_WIDTH];
-                fill_second(index, &mut row);
+        // The active pairs of each piece, so that its kept rows go with them.
+        let mut third = vec![0.0f64; active.len()];
+        let mut work = Vec::with_capacity(kept.len());
+        let (mut rest, mut from) = (third.as_mut_slice(), 0);
+        for (piece, kept) in kept.iter().enumerate() {
+            let end = ((piece + 1) * PIECE).min(count) as u32;
+            let own = active[from..].partition_point(|i| *i < end);
+            let (out, behind) = rest.split_at_mut(own);
+            work.push((from, kept, out));
+            (rest, from) = (behind, from + own);
+        }
+        work.into_par_iter().for_each(|(from, kept, out)| {
+            let mut known = kept.iter();
+            let mut row = [0.0f32; THIRD_WIDTH];
+            for (at, out) in out.iter_mut().enumerate() {
+                let pair = active[from + at] as usize;
+                fill_second(pair, known.next(), &mut row);
                 let (standing, voices) = row[SECOND_WIDTH..].split_at_mut(features::THIRD.len());
-                context::fill_stage(second[index], &second_standings[at], standing);
-                voices.copy_from_slice(&consensus[at]);
+                context::fill_stage(second[pair], &second_standings.of(from + at), standing);
+                voices.copy_from_slice(&consensus[from + at]);
                 let raw = self.model.third.log_odds(ArrayView1::from(&row[..]));
-                self.model.calibration.log_odds(f64::from(raw))
-            })
-            .collect();
-        progress.advance(count as u64 / 3);
-        Staged { second, active, pairs, third }
+                *out = self.model.calibration.log_odds(f64::from(raw));
+            }
+        });
+        progress.advance(count as u64 / 8);
+        Staged { second, active, pairs, rivals, third }
     }
+}
+
+/// Pair and context features, kept from stage to stage: computing them is most of the cost of a pair.
+type Row = [f32; WIDTH];
+
+/// Keeps rows while there is room; what was not kept is computed again, to the same numbers.
+#[derive(Default)]
+struct Rows {
+    kept: AtomicUsize,
+}
+
+impl Rows {
+    fn keep(&self, mut rows: Vec<Row>) -> Vec<Row> {
+        rows.shrink_to_fit();
+        let before = self.kept.fetch_add(rows.len(), Ordering::Relaxed);
+        if before + rows.len() > MOST_ROWS { Vec::new() } else { rows }
+    }
+}
+
+/// Half a gigabyte.
+const MOST_ROWS: usize = (512 << 20) / size_of::<Row>();
+
+/// Candidates a thread takes at a time.
+const PIECE: usize = 4096;
+
+fn chance(log_odds: f32) -> f32 {
+    probability(f64::from(log_odds)) as f32
 }
 
 struct Staged {
     /// One a candidate.
     second: Vec<f32>,
-    /// The candidates that have a chance, ascending; `pairs` and `third` go with them.
+    /// The candidates that have a chance, ascending; the others go with them.
     active: Vec<u32>,
     /// Left and right record.
     pairs: Vec<(u32, u32)>,
+    rivals: context::Neighbourhoods,
     /// Log-odds of the pair taken alone.
     third: Vec<f64>,
 }

@@ -128,8 +128,8 @@ pub fn bare_amount(left: &Profile, right: &Profile) -> Option<Dimension> {
     };
     let compare = |bare: &Profile, stated: &Profile| {
         let amount = amount_of(stated)?;
-        let [number] = bare.numbers.as_slice() else { return None };
-        let number = f64::from(*number);
+        let [number] = *bare.numbers else { return None };
+        let number = f64::from(number);
         let silent = bare.quantities.is_empty() && bare.packs.is_empty() && bare.codes.is_empty();
         let plain = stated.numbers.is_empty() && stated.codes.is_empty();
         let is_content = (50.0..=5000.0).contains(&number) && number % 5.0 == 0.0;
@@ -146,7 +146,7 @@ pub fn bare_amount(left: &Profile, right: &Profile) -> Option<Dimension> {
 
 /// Pack counts. One side silent is unknown (most names leave out "one"), unless the silent side says `single`.
 pub fn packs(left: &Profile, right: &Profile) -> AmountRelation {
-    match (left.packs.as_slice(), right.packs.as_slice()) {
+    match (&*left.packs, &*right.packs) {
         ([], []) => {
             let cases = (left.marks.has(Mark::Case), right.marks.has(Mark::Case));
             let singles = (left.marks.has(Mark::Single), right.marks.has(Mark::Single));

@@ -5,42 +5,135 @@ use rayon::prelude::*;
 
 /// For every record and other node, the candidate pairs between them; built once, used for every score.
 pub struct Neighbourhoods {
-    /// Group boundaries in `entries`.
+    /// Group boundaries in `entries`; one more than there are groups.
     starts: Vec<u32>,
-    /// (pair index, side) by group: side 0 groups the pair's left record, 1 its right one.
+    /// (pair index) * 2 + side, by group: side 0 groups the pair's left record, 1 its right one.
     entries: Vec<u32>,
-    pairs: usize,
+    /// Where each pair stands in `entries`, seen from its left and its right record.
+    places: Vec<[u32; 2]>,
+    /// Bounds of runs of whole groups, about [`PIECE`] entries each, as groups.
+    pieces: Vec<u32>,
 }
 
-/// One score seen from both records.
+/// Entries a thread takes at a time.
+const PIECE: usize = 1 << 14;
+
+/// One score seen from both records of a pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Standing {
-    /// 1 = best, for the left and the right record.
-    pub rank: [u16; 2],
+    /// 1 = best, for the left and the right record; 255 and beyond are one.
+    pub rank: [u8; 2],
     /// Score minus the best one's; for the best itself, its lead over the second.
     pub margin: [f32; 2],
     /// Score over the sum of the group's.
     pub share: [f32; 2],
     /// Others in the group within a tenth of the best.
-    pub rivals: [u16; 2],
+    pub rivals: [u8; 2],
+}
+
+/// The same from one of them, in as little memory as a million names ask for: margins in steps of [`MARGIN_STEP`], shares
+/// in steps of [`SHARE_STEP`].
+#[derive(Clone, Copy, Default)]
+struct Place {
+    lead: Lead,
+    rivals: u8,
+    share: u16,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Lead {
+    margin: i16,
+    rank: u8,
+}
+
+const MARGIN_STEP: f32 = 1.0 / 16_000.0;
+const SHARE_STEP: f32 = 1.0 / 65_000.0;
+
+/// The standings of all pairs under one score.
+pub struct Standings<'a> {
+    places: &'a [[u32; 2]],
+    /// One an entry.
+    seen: Vec<Place>,
+}
+
+/// Rank and margin of all pairs under one score; share and rivals are 0.
+pub struct Leads<'a> {
+    places: &'a [[u32; 2]],
+    seen: Vec<Lead>,
+}
+
+impl Leads<'_> {
+    pub fn of(&self, pair: usize) -> Standing {
+        let leads = self.places[pair].map(|place| self.seen[place as usize]);
+        Standing {
+            rank: leads.map(|lead| lead.rank),
+            margin: leads.map(|lead| f32::from(lead.margin) * MARGIN_STEP),
+            ..Standing::default()
+        }
+    }
+}
+
+impl Standings<'_> {
+    pub fn of(&self, pair: usize) -> Standing {
+        let [a, b] = self.places[pair].map(|place| self.seen[place as usize]);
+        Standing {
+            rank: [a.lead.rank, b.lead.rank],
+            margin: [a.lead.margin, b.lead.margin].map(|m| f32::from(m) * MARGIN_STEP),
+            share: [a.share, b.share].map(|s| f32::from(s) * SHARE_STEP),
+            rivals: [a.rivals, b.rivals],
+        }
+    }
 }
 
 impl Neighbourhoods {
     /// `pairs` are (left, right) record indices, `nodes` the node of each record.
-    pub fn new(pairs: &[(u32, u32)], nodes: &[u32]) -> Neighbourhoods {
-        let mut keyed: Vec<(u64, u32)> = Vec::with_capacity(pairs.len() * 2);
-        for (index, (left, right)) in pairs.iter().enumerate() {
-            let key = |own: u32, other: u32| u64::from(own) << 32 | u64::from(nodes[other as usize]);
-            keyed.push((key(*left, *right), (index as u32) << 1));
-            keyed.push((key(*right, *left), (index as u32) << 1 | 1));
+    pub fn new(pairs: impl Iterator<Item = (u32, u32)> + Clone, nodes: &[u32]) -> Neighbourhoods {
+        // Entries by record, pairs ascending; then each record's by the other's node.
+        let mut next = vec![0u32; nodes.len() + 1];
+        let mut count = 0;
+        for (left, right) in pairs.clone() {
+            next[left as usize + 1] += 1;
+            next[right as usize + 1] += 1;
+            count += 1;
         }
-        keyed.par_sort_unstable();
-        let mut starts = vec![0];
-        starts.extend((1..keyed.len()).filter(|i| keyed[*i].0 != keyed[*i - 1].0).map(|i| i as u32));
-        if !keyed.is_empty() {
-            starts.push(keyed.len() as u32);
+        for record in 0..nodes.len() {
+            next[record + 1] += next[record];
         }
-        Neighbourhoods { starts, entries: keyed.into_iter().map(|(_, e)| e).collect(), pairs: pairs.len() }
+        let mut entries = vec![(0u32, 0u32); 2 * count];
+        for (index, (left, right)) in pairs.enumerate() {
+            for (side, own, other) in [(0, left, right), (1, right, left)] {
+                let place = &mut next[own as usize];
+                entries[*place as usize] = (nodes[other as usize], (index as u32) << 1 | side);
+                *place += 1;
+            }
+        }
+        // By now `next` holds the end of each record's entries.
+        let mut starts = Vec::new();
+        let mut from = 0;
+        for end in &next[..nodes.len()] {
+            let own = &mut entries[from..*end as usize];
+            own.sort_unstable();
+            for (at, entry) in own.iter().enumerate() {
+                if at == 0 || own[at - 1].0 != entry.0 {
+                    starts.push((from + at) as u32);
+                }
+            }
+            from = *end as usize;
+        }
+        starts.push(entries.len() as u32);
+        let mut places = vec![[0u32; 2]; count];
+        for (place, (_, entry)) in entries.iter().enumerate() {
+            places[(entry >> 1) as usize][(entry & 1) as usize] = place as u32;
+        }
+        let mut pieces = vec![0];
+        for group in 1..starts.len() {
+            let begun = starts[*pieces.last().unwrap_or(&0) as usize];
+            if group + 1 == starts.len() || (starts[group] - begun) as usize >= PIECE {
+                pieces.push(group as u32);
+            }
+        }
+        let entries = entries.into_iter().map(|(_, entry)| entry).collect();
+        Neighbourhoods { starts, entries, places, pieces }
     }
 
     /// Per record and other node, its pairs as (pair index) * 2 + side.
@@ -48,35 +141,74 @@ impl Neighbourhoods {
         self.starts.windows(2).map(|bounds| &self.entries[bounds[0] as usize..bounds[1] as usize])
     }
 
+    /// Where an entry's pair stands in the order of [`Neighbourhoods::groups`], seen from its other record.
+    pub(crate) fn twin(&self, entry: u32) -> u32 {
+        self.places[(entry >> 1) as usize][1 - (entry & 1) as usize]
+    }
+
     /// The standing of every pair under `score`. Equal scores share the better rank, so order of input never matters.
-    pub fn standings(&self, score: &[f32]) -> Vec<Standing> {
-        let mut out = vec![Standing::default(); self.pairs];
-        let mut order: Vec<u32> = Vec::new();
-        for group in self.groups() {
-            order.clear();
-            order.extend_from_slice(group);
-            let of = |entry: u32| score[(entry >> 1) as usize];
-            order.sort_unstable_by(|a, b| of(*b).total_cmp(&of(*a)));
-            let best = of(order[0]);
-            let second = order.get(1).map(|e| of(*e)).unwrap_or(0.0);
-            let sum: f32 = order.iter().map(|e| of(*e).max(0.0)).sum();
-            let close = best - 0.1 * best.abs();
-            let rivals = order.iter().filter(|e| of(**e) >= close).count().saturating_sub(1) as u16;
-            let mut rank = 0;
-            for (place, entry) in order.iter().enumerate() {
-                let value = of(*entry);
-                if place == 0 || value < of(order[place - 1]) {
-                    rank = place as u16 + 1;
-                }
-                let side = (entry & 1) as usize;
-                let standing = &mut out[(entry >> 1) as usize];
-                standing.rank[side] = rank;
-                standing.margin[side] = if rank == 1 { best - second } else { value - best };
-                standing.share[side] = value.max(0.0) / sum.max(1e-6);
-                standing.rivals[side] = rivals;
-            }
+    pub fn standings(&self, score: impl Fn(usize) -> f32 + Sync) -> Standings<'_> {
+        Standings { places: &self.places, seen: self.seen(score, |place| place) }
+    }
+
+    /// The part of [`Neighbourhoods::standings`] that takes the least room.
+    pub fn leads(&self, score: impl Fn(usize) -> f32 + Sync) -> Leads<'_> {
+        Leads { places: &self.places, seen: self.seen(score, |place| place.lead) }
+    }
+
+    /// One an entry.
+    fn seen<T: Clone + Default + Send>(
+        &self,
+        score: impl Fn(usize) -> f32 + Sync,
+        part: impl Fn(Place) -> T + Sync,
+    ) -> Vec<T> {
+        let mut seen = vec![T::default(); self.entries.len()];
+        let mut rest = seen.as_mut_slice();
+        let mut work = Vec::with_capacity(self.pieces.len());
+        for piece in self.pieces.windows(2) {
+            let groups = &self.starts[piece[0] as usize..=piece[1] as usize];
+            let (own, behind) = rest.split_at_mut((groups[groups.len() - 1] - groups[0]) as usize);
+            work.push((groups, own));
+            rest = behind;
         }
-        out
+        work.into_par_iter().for_each_init(Vec::new, |order: &mut Vec<(f32, u32)>, (groups, out)| {
+            for bounds in groups.windows(2) {
+                let place = |at: u32| (at - groups[0]) as usize;
+                order.clear();
+                order.extend(
+                    (bounds[0]..bounds[1]).map(|at| (score((self.entries[at as usize] >> 1) as usize), at)),
+                );
+                order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+                rank(order, |at, found| out[place(at)] = part(found));
+            }
+        });
+        seen
+    }
+}
+
+/// The places of one group's entries, its scores best first.
+fn rank(order: &[(f32, u32)], mut put: impl FnMut(u32, Place)) {
+    let best = order[0].0;
+    let second = order.get(1).map_or(0.0, |(score, _)| *score);
+    let sum: f32 = order.iter().map(|(score, _)| score.max(0.0)).sum();
+    let close = best - 0.1 * best.abs();
+    let rivals = order.iter().filter(|(score, _)| *score >= close).count().saturating_sub(1).min(255) as u8;
+    let mut rank = 0;
+    for (place, (value, at)) in order.iter().enumerate() {
+        if place == 0 || *value < order[place - 1].0 {
+            rank = place + 1;
+        }
+        let margin = if rank == 1 { best - second } else { value - best };
+        let share = value.max(0.0) / sum.max(1e-6);
+        // Casts of floats saturate.
+        put(
+            *at,
+            Place {
+                lead: Lead { margin: (margin / MARGIN_STEP).round() as i16, rank: rank.min(255) as u8 },
+                rivals,
+                share: (share / SHARE_STEP).round() as u16,
+            },
+        );
     }
 }
 
@@ -124,13 +256,29 @@ mod tests {
     fn ranks_margins_and_ties() {
         // records 0 and 1 of node 0, records 2 and 3 of node 1
         let pairs = [(0, 2), (0, 3), (1, 2)];
-        let standings = Neighbourhoods::new(&pairs, &[0, 0, 1, 1]).standings(&[0.9, 0.4, 0.9]);
-        assert_eq!(standings[0].rank, [1, 1]);
-        assert_eq!(standings[1].rank, [2, 1]);
-        assert_eq!(standings[2].rank, [1, 1], "a tie shares the better rank");
-        assert!((standings[0].margin[0] - 0.5).abs() < 1e-6);
-        assert_eq!(standings[0].margin[1], 0.0);
-        assert!((standings[1].margin[0] + 0.5).abs() < 1e-6);
-        assert!((standings[0].share[1] - 0.5).abs() < 1e-6);
+        let standings = Neighbourhoods::new(pairs.into_iter(), &[0, 0, 1, 1]);
+        let standings = standings.standings(|pair| [0.9, 0.4, 0.9][pair]);
+        let of: Vec<Standing> = (0..3).map(|pair| standings.of(pair)).collect();
+        assert_eq!(of[0].rank, [1, 1]);
+        assert_eq!(of[1].rank, [2, 1]);
+        assert_eq!(of[2].rank, [1, 1], "a tie shares the better rank");
+        assert!((of[0].margin[0] - 0.5).abs() < MARGIN_STEP);
+        assert_eq!(of[0].margin[1], 0.0);
+        assert!((of[1].margin[0] + 0.5).abs() < MARGIN_STEP);
+        assert!((of[0].share[1] - 0.5).abs() < SHARE_STEP);
+    }
+
+    #[test]
+    fn pieces_hold_every_group() {
+        // a thousand records, each with the same hundred of the other node: more entries than one piece takes
+        let nodes: Vec<u32> = (0..1100).map(|record| u32::from(record >= 1000)).collect();
+        let pairs = (0..1000u32).flat_map(|left| (1000..1100u32).map(move |right| (left, right)));
+        let around = Neighbourhoods::new(pairs, &nodes);
+        assert!(around.pieces.len() > 3);
+        assert_eq!(around.groups().map(<[u32]>::len).sum::<usize>(), 200_000);
+        let standings = around.standings(|pair| pair as f32);
+        assert_eq!(standings.of(99_999).rank, [1, 1], "the last pair is the best of both its records");
+        assert_eq!(standings.of(0).rank, [100, 255]);
+        assert_eq!(Neighbourhoods::new(std::iter::empty(), &nodes).standings(|_| 0.0).seen.len(), 0);
     }
 }

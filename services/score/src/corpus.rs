@@ -19,31 +19,31 @@ pub struct Corpus {
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     /// `folded` and `residual` without blanks.
-    pub whole: Vec<char>,
-    pub residual: Vec<char>,
-    pub pinyin: Vec<char>,
+    pub whole: Box<[char]>,
+    pub residual: Box<[char]>,
+    pub pinyin: Box<[char]>,
     /// Character 1- to 3-grams with unit-length TF-IDF weights, sorted by hash.
-    pub whole_grams: Vec<(u32, f32)>,
-    pub residual_grams: Vec<(u32, f32)>,
+    pub whole_grams: Box<[(u32, f32)]>,
+    pub residual_grams: Box<[(u32, f32)]>,
     /// Words, Chinese characters and bigrams, and codes of the residual, sorted by hash, with their rarity.
-    pub words: Vec<Word>,
+    pub words: Box<[Word]>,
     pub words_weight: f32,
     pub brand: Option<(u32, BrandSource)>,
     pub brand_text: SmolStr,
     pub head: Option<u32>,
     /// Sorted by dimension.
-    pub quantities: Vec<Amount>,
-    pub packs: Vec<u32>,
+    pub quantities: Box<[Amount]>,
+    pub packs: Box<[u32]>,
     /// Codes with their rarity, sorted by hash.
-    pub codes: Vec<(u32, f32)>,
-    pub codes_text: Vec<SmolStr>,
-    pub described_codes: Vec<u32>,
+    pub codes: Box<[(u32, f32)]>,
+    pub codes_text: Box<[SmolStr]>,
+    pub described_codes: Box<[u32]>,
     /// Bare numbers, and all numbers that occur in any form; sorted.
-    pub numbers: Vec<f32>,
-    pub all_numbers: Vec<f32>,
+    pub numbers: Box<[f32]>,
+    pub all_numbers: Box<[f32]>,
     /// Sorted by kind.
-    pub variants: Vec<Said>,
-    pub claims: Vec<Said>,
+    pub variants: Box<[Said]>,
+    pub claims: Box<[Said]>,
     pub marks: Marks,
     pub gtin: Option<Gtin>,
     /// Share of Chinese characters among the letters of the residual.
@@ -116,7 +116,7 @@ pub fn is_han(c: char) -> bool {
 /// Longer texts are cut: an e-commerce title of 300 characters says nothing after its first hundred or so.
 const MAX_CHARS: usize = 160;
 
-fn compact(text: &str) -> Vec<char> {
+fn compact(text: &str) -> Box<[char]> {
     text.chars().filter(|c| !c.is_whitespace()).take(MAX_CHARS).collect()
 }
 
@@ -220,7 +220,7 @@ impl Corpus {
         (1.0 + self.records.max(1) as f32).ln()
     }
 
-    fn weighted_grams(&self, tag: u8, text: &str) -> Vec<(u32, f32)> {
+    fn weighted_grams(&self, tag: u8, text: &str) -> Box<[(u32, f32)]> {
         let mut hashes = Vec::new();
         grams(tag, text, &mut hashes);
         let mut out: Vec<(u32, f32)> = Vec::with_capacity(hashes.len());
@@ -230,8 +230,7 @@ impl Corpus {
         }
         let norm = out.iter().map(|(_, w)| w * w).sum::<f32>().sqrt().max(1e-9);
         out.iter_mut().for_each(|(_, w)| *w /= norm);
-        out.shrink_to_fit();
-        out
+        out.into()
     }
 
     /// The smoothed inverse document frequency of Salton's weighting as commonly implemented: ln((1+N)/(1+df)) + 1.
@@ -244,7 +243,7 @@ impl Corpus {
         let mut word_list = Vec::new();
         words(name, &mut word_list);
         let scale = self.max_rarity();
-        let words: Vec<Word> = word_list
+        let words: Box<[Word]> = word_list
             .iter()
             .map(|(hash, kind)| Word { hash: *hash, rarity: self.rarity(*hash) / scale, kind: *kind })
             .collect();
@@ -307,15 +306,15 @@ impl Corpus {
             brand: name.brand.as_ref().map(|b| (hash(&b.canonical), b.source)),
             brand_text: name.brand.as_ref().map(|b| b.canonical.clone()).unwrap_or_default(),
             head: name.head.as_ref().map(|h| hash(h)),
-            quantities,
-            packs,
-            codes,
-            codes_text: name.codes.clone(),
-            described_codes,
-            numbers,
-            all_numbers,
-            variants,
-            claims,
+            quantities: quantities.into(),
+            packs: packs.into(),
+            codes: codes.into(),
+            codes_text: name.codes.as_slice().into(),
+            described_codes: described_codes.into(),
+            numbers: numbers.into(),
+            all_numbers: all_numbers.into(),
+            variants: variants.into(),
+            claims: claims.into(),
             marks: name.marks,
             gtin: name.gtin,
             han_share: if han + letters > 0.0 { han / (han + letters) } else { 0.0 },

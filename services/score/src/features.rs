@@ -148,24 +148,20 @@ pub struct Likeness {
     pub cosine: f32,
     pub text: f32,
     pub residual: f32,
+    /// All three in one: across scripts text says little, so meaning weighs more.
+    pub combined: f32,
 }
 
 impl Likeness {
     pub fn of(left: &Profile, right: &Profile, cosine: f32) -> Likeness {
-        Likeness {
-            cosine,
-            text: sparse_dot(&left.whole_grams, &right.whole_grams),
-            residual: sparse_dot(&left.residual_grams, &right.residual_grams),
-        }
-    }
-
-    /// Across scripts text says little, so meaning weighs more.
-    pub fn combined(&self, cross_script: bool) -> f32 {
-        if cross_script {
-            0.8 * self.cosine + 0.2 * self.text
+        let text = sparse_dot(&left.whole_grams, &right.whole_grams);
+        let residual = sparse_dot(&left.residual_grams, &right.residual_grams);
+        let combined = if cross_script(left, right) {
+            0.8 * cosine + 0.2 * text
         } else {
-            0.4 * self.cosine + 0.3 * self.text + 0.3 * self.residual
-        }
+            0.4 * cosine + 0.3 * text + 0.3 * residual
+        };
+        Likeness { cosine, text, residual, combined }
     }
 }
 
@@ -341,7 +337,7 @@ pub fn fill(left: &Profile, right: &Profile, likeness: Likeness, out: &mut [f32]
         likeness.cosine,
         likeness.text,
         likeness.residual,
-        likeness.combined(crossing),
+        likeness.combined,
         2.0 * common / (a.len() + b.len()).max(1) as f32,
         indel::normalized_similarity(left.whole.iter().copied(), right.whole.iter().copied()) as f32,
         strsim::generic_jaro_winkler(a, b) as f32,

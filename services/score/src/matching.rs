@@ -29,20 +29,20 @@ pub struct Matching {
 }
 
 impl Matching {
-    /// `once` says of a node whether it lists a product once; where it does not, candidates there do not exclude each
+    /// `neighbourhoods` are those of `pairs`; `once` says of a node whether it lists a product once; where it does not, candidates there do not exclude each
     /// other.
-    pub fn new(pairs: &[(u32, u32)], nodes: &[u32], once: impl Fn(u32) -> bool) -> Matching {
-        let neighbourhoods = Neighbourhoods::new(pairs, nodes);
+    pub fn new(
+        pairs: &[(u32, u32)],
+        neighbourhoods: &Neighbourhoods,
+        nodes: &[u32],
+        once: impl Fn(u32) -> bool,
+    ) -> Matching {
         let count = 2 * pairs.len();
-        let mut places = vec![[0u32; 2]; pairs.len()];
-        let (mut pair, mut side) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (mut pair, mut twin) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (mut groups, mut pieces) = (Vec::new(), Vec::new());
         for group in neighbourhoods.groups() {
-            for entry in group {
-                places[(entry >> 1) as usize][(entry & 1) as usize] = pair.len() as u32;
-                pair.push(entry >> 1);
-                side.push((entry & 1) as usize);
-            }
+            pair.extend(group.iter().map(|entry| entry >> 1));
+            twin.extend(group.iter().map(|entry| neighbourhoods.twin(*entry)));
             let (left, right) = pairs[(group[0] >> 1) as usize];
             let looked_at = if group[0] & 1 == 0 { right } else { left };
             groups.push((pair.len() as u32, once(nodes[looked_at as usize])));
@@ -51,7 +51,6 @@ impl Matching {
             }
         }
         pieces.push((pair.len(), groups.len()));
-        let twin = pair.iter().zip(side).map(|(pair, side)| places[*pair as usize][1 - side]).collect();
         Matching { pair, twin, groups, pieces }
     }
 
@@ -130,13 +129,17 @@ mod tests {
         sums.iter().map(|sum| sum / all).collect()
     }
 
+    fn matching(pairs: &[(u32, u32)], nodes: &[u32], once: impl Fn(u32) -> bool) -> Matching {
+        Matching::new(pairs, &Neighbourhoods::new(pairs.iter().copied(), nodes), nodes, once)
+    }
+
     #[test]
     fn exact_on_trees() {
         // records 0, 1, 2 of node 0 and 3, 4, 5 of node 1, their candidates a path
         let nodes = [0, 0, 0, 1, 1, 1];
         let pairs = [(0, 3), (1, 3), (1, 4), (2, 4), (2, 5)];
         let log_odds = [2.0, 1.0, -1.0, 3.0, 0.5];
-        let found = Matching::new(&pairs, &nodes, |_| true).marginals(&log_odds);
+        let found = matching(&pairs, &nodes, |_| true).marginals(&log_odds);
         for (found, exact) in found.iter().zip(exact(&pairs, &nodes, &log_odds)) {
             assert!((found - exact).abs() < 2e-3, "{found} instead of {exact}");
         }
@@ -146,11 +149,11 @@ mod tests {
     fn rivals_share_and_a_taken_rival_does_not_count() {
         let nodes = [0, 0, 1, 1];
         let once = |_| true;
-        let alone = Matching::new(&[(0, 2)], &nodes, once).marginals(&[1.0])[0];
-        let shared = Matching::new(&[(0, 2), (0, 3)], &nodes, once).marginals(&[1.0, 1.0])[0];
-        let taken = Matching::new(&[(0, 2), (0, 3), (1, 3)], &nodes, once).marginals(&[1.0, 1.0, 6.0])[0];
+        let alone = matching(&[(0, 2)], &nodes, once).marginals(&[1.0])[0];
+        let shared = matching(&[(0, 2), (0, 3)], &nodes, once).marginals(&[1.0, 1.0])[0];
+        let taken = matching(&[(0, 2), (0, 3), (1, 3)], &nodes, once).marginals(&[1.0, 1.0, 6.0])[0];
         assert!(shared < taken && taken < alone, "{shared} {taken} {alone}");
-        let many = Matching::new(&[(0, 2), (0, 3)], &nodes, |_| false).marginals(&[1.0, 1.0])[0];
+        let many = matching(&[(0, 2), (0, 3)], &nodes, |_| false).marginals(&[1.0, 1.0])[0];
         assert!((many - alone).abs() < 1e-12, "where a node lists products several times nothing is shared");
     }
 }
