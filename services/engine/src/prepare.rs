@@ -89,7 +89,9 @@ impl Engine {
         progress.stage("profile", 0);
         let corpus = Corpus::count(&parsed);
         let prices: Vec<Option<f64>> = order.iter().map(|i| records[*i as usize].price).collect();
-        let profiles = corpus.profiles(&parsed, &prices);
+        // Each name's memory is free for the next profile.
+        let profiles =
+            parsed.into_par_iter().zip(prices).map(|(name, price)| corpus.profile(&name, price)).collect();
         lap("profile", &mut clock);
         Ok(Prepared { order, nodes, node_names, corpus, profiles, candidates, timings })
     }
@@ -112,7 +114,8 @@ fn number_nodes(records: &[LocalSku], order: &[u32]) -> (Vec<u32>, Vec<String>) 
 
 /// The candidates' place among each other under likeness, from which the context features are read.
 pub(crate) struct Surroundings<'a> {
-    likeness: Vec<Likeness>,
+    /// What of [`Likeness`] the candidate itself does not hold: text and residual.
+    texts: Vec<[f32; 2]>,
     combined: context::Standings<'a>,
     cosine: context::Leads<'a>,
     text: context::Leads<'a>,
@@ -131,24 +134,29 @@ impl Prepared {
     }
 
     pub(crate) fn surroundings<'a>(&self, neighbourhoods: &'a context::Neighbourhoods) -> Surroundings<'a> {
-        let likeness: Vec<Likeness> = self
+        let texts: Vec<[f32; 2]> = self
             .candidates
             .par_iter()
             .map(|c| {
                 let (a, b) = self.profiles_of(c);
-                Likeness::of(a, b, c.cosine)
+                Likeness::texts(a, b)
             })
             .collect();
-        let combined = neighbourhoods.standings(|pair| likeness[pair].combined);
-        let cosine = neighbourhoods.leads(|pair| likeness[pair].cosine);
-        let text = neighbourhoods.leads(|pair| likeness[pair].text);
-        Surroundings { likeness, combined, cosine, text }
+        let combined = neighbourhoods.standings(|pair| self.likeness(pair, texts[pair]).combined);
+        let cosine = neighbourhoods.leads(|pair| self.candidates[pair].cosine);
+        let text = neighbourhoods.leads(|pair| texts[pair][0]);
+        Surroundings { texts, combined, cosine, text }
+    }
+
+    fn likeness(&self, pair: usize, texts: [f32; 2]) -> Likeness {
+        let (a, b) = self.profiles_of(&self.candidates[pair]);
+        Likeness::new(self.candidates[pair].cosine, texts, features::cross_script(a, b))
     }
 
     /// Fills the pair and context features of candidate `index` into `out[..WIDTH]`.
     pub(crate) fn fill(&self, around: &Surroundings<'_>, index: usize, out: &mut [f32]) {
         let (a, b) = self.profiles_of(&self.candidates[index]);
-        features::fill(a, b, around.likeness[index], out);
+        features::fill(a, b, self.likeness(index, around.texts[index]), out);
         context::fill(
             &around.combined.of(index),
             &around.cosine.of(index),

@@ -214,8 +214,8 @@ impl Rows {
     }
 }
 
-/// Half a gigabyte.
-const MOST_ROWS: usize = (512 << 20) / size_of::<Row>();
+/// A quarter of a gigabyte.
+const MOST_ROWS: usize = (256 << 20) / size_of::<Row>();
 
 /// Candidates a thread takes at a time.
 const PIECE: usize = 4096;

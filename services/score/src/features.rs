@@ -154,9 +154,19 @@ pub struct Likeness {
 
 impl Likeness {
     pub fn of(left: &Profile, right: &Profile, cosine: f32) -> Likeness {
-        let text = sparse_dot(&left.whole_grams, &right.whole_grams);
-        let residual = sparse_dot(&left.residual_grams, &right.residual_grams);
-        let combined = if cross_script(left, right) {
+        Likeness::new(cosine, Likeness::texts(left, right), cross_script(left, right))
+    }
+
+    /// `text` and `residual`: the part that costs.
+    pub fn texts(left: &Profile, right: &Profile) -> [f32; 2] {
+        [
+            sparse_dot(&left.whole_grams, &right.whole_grams),
+            sparse_dot(&left.residual_grams, &right.residual_grams),
+        ]
+    }
+
+    pub fn new(cosine: f32, [text, residual]: [f32; 2], cross_script: bool) -> Likeness {
+        let combined = if cross_script {
             0.8 * cosine + 0.2 * text
         } else {
             0.4 * cosine + 0.3 * text + 0.3 * residual
