@@ -9,7 +9,8 @@ use std::path::Path;
 
 /// Writes into `folder/<set name>/`:
 /// `features.f32` [candidates, features]; `left.u32`, `right.u32` [candidates] record indices; `label.u8`
-/// [candidates] 1 true, 2 hard negative, 0 other; `node.u32`, `cluster.u32` [records]; `missed.json`.
+/// [candidates] 1 true, 2 hard negative, 0 other; `node.u32`, `cluster.u32` [records]; `word.u32` [words]
+/// hashes of the records' words, `word_start.u32` [records + 1] where each record's begin.
 pub fn dump(engine: &Engine, set: &BenchSet, folder: &Path, progress: &dyn Progress) -> Result<()> {
     let prepared = engine.prepare(&set.records, &LinkOptions::default().retrieval, progress)?;
     let target = folder.join(&set.name);
@@ -22,6 +23,18 @@ pub fn dump(engine: &Engine, set: &BenchSet, folder: &Path, progress: &dyn Progr
     fs::write(target.join("left.u32"), words(&mut c.iter().map(|c| c.left)))?;
     fs::write(target.join("right.u32"), words(&mut c.iter().map(|c| c.right)))?;
     fs::write(target.join("node.u32"), words(&mut prepared.nodes.iter().copied()))?;
+    // Hashes of the records' words, and where each record's begin.
+    fs::write(
+        target.join("word.u32"),
+        words(&mut prepared.profiles.iter().flat_map(|p| p.words.iter().map(|word| word.hash))),
+    )?;
+    fs::write(
+        target.join("word_start.u32"),
+        words(&mut std::iter::once(0).chain(prepared.profiles.iter().scan(0, |end, p| {
+            *end += p.words.len() as u32;
+            Some(*end)
+        }))),
+    )?;
     let cluster = |record: u32| match &set.clusters {
         Some(clusters) => clusters[prepared.order[record as usize] as usize],
         None => u32::MAX,

@@ -7,9 +7,10 @@ use domain::NodeId;
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use score::consensus::Consensus;
 use score::matching::Matching;
 use score::model::{log_odds, probability};
-use score::{Veto, adapt, consensus, context, features, veto};
+use score::{Veto, adapt, context, features, veto};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One entry a candidate, in the order of [`Prepared::candidates`].
@@ -167,7 +168,7 @@ impl Engine {
         let second_chance: Vec<f32> = active.iter().map(|i| chance(second[*i as usize])).collect();
         let rivals = context::Neighbourhoods::new(pairs.iter().copied(), &prepared.nodes);
         let second_standings = rivals.standings(|at| second_chance[at]);
-        let consensus = consensus::consensus(&pairs, &second_chance, &prepared.nodes);
+        let consensus = Consensus::new(&pairs, &second_chance, &prepared.nodes);
         // The active pairs of each piece, so that its kept rows go with them.
         let mut third = vec![0.0f64; active.len()];
         let mut work = Vec::with_capacity(kept.len());
@@ -187,7 +188,7 @@ impl Engine {
                 fill_second(pair, known.next(), &mut row);
                 let (standing, voices) = row[SECOND_WIDTH..].split_at_mut(features::THIRD.len());
                 context::fill_stage(second[pair], &second_standings.of(from + at), standing);
-                voices.copy_from_slice(&consensus[from + at]);
+                voices.copy_from_slice(&consensus.of(pairs[from + at], second_chance[from + at]));
                 let raw = self.model.third.log_odds(ArrayView1::from(&row[..]));
                 *out = self.model.calibration.log_odds(f64::from(raw));
             }

@@ -82,39 +82,45 @@ fn view(own: &[(u32, f32)], other: &[(u32, f32)], nodes: &[u32], other_node: u32
     view
 }
 
-/// The [`features::CONSENSUS`] of every pair; `probability` is the second stage's, one a pair, `nodes` one a record.
-/// Symmetric in the two records of a pair.
-pub fn consensus(pairs: &[(u32, u32)], probability: &[f32], nodes: &[u32]) -> Vec<[f32; WIDTH]> {
-    let voices = Voices::of(pairs, probability, nodes.len());
-    pairs
-        .par_iter()
-        .zip(probability)
-        .map(|((a, b), p)| {
-            if *p < ASKED {
-                return [0.0; WIDTH];
-            }
-            let (of_a, of_b) = (voices.around(*a), voices.around(*b));
-            let left = view(of_a, of_b, nodes, nodes[*b as usize]);
-            let right = view(of_b, of_a, nodes, nodes[*a as usize]);
-            let sum = |x: f32, y: f32| (x.min(y).min(MOST), x.max(y).min(MOST));
-            let (dissent_min, dissent_max) = sum(left.dissent_max, right.dissent_max);
-            let (dissents_min, dissents_max) = sum(left.dissent_sum, right.dissent_sum);
-            // Support is the same seen from both sides, but for the order of summation.
-            let support = 0.5 * (left.support_sum + right.support_sum);
-            let dissent = 0.5 * (left.dissent_sum + right.dissent_sum);
-            [
-                left.support_max.max(right.support_max),
-                support.min(MOST),
-                1.0 - (0.5 * (left.none + right.none)).exp(),
-                dissent_min,
-                dissent_max,
-                dissents_min,
-                dissents_max,
-                left.mass.min(right.mass).min(MOST),
-                (support - dissent) / (1.0 + left.mass.max(right.mass)),
-            ]
-        })
-        .collect()
+/// What the confident candidates of all records say of any pair among them.
+pub struct Consensus<'a> {
+    voices: Voices,
+    nodes: &'a [u32],
+}
+
+impl Consensus<'_> {
+    /// `probability` is the second stage's, one a pair, `nodes` one a record.
+    pub fn new<'a>(pairs: &[(u32, u32)], probability: &[f32], nodes: &'a [u32]) -> Consensus<'a> {
+        Consensus { voices: Voices::of(pairs, probability, nodes.len()), nodes }
+    }
+
+    /// The [`features::CONSENSUS`] of a pair of this probability. Symmetric in its two records.
+    pub fn of(&self, (a, b): (u32, u32), probability: f32) -> [f32; WIDTH] {
+        if probability < ASKED {
+            return [0.0; WIDTH];
+        }
+        let nodes = self.nodes;
+        let (of_a, of_b) = (self.voices.around(a), self.voices.around(b));
+        let left = view(of_a, of_b, nodes, nodes[b as usize]);
+        let right = view(of_b, of_a, nodes, nodes[a as usize]);
+        let sum = |x: f32, y: f32| (x.min(y).min(MOST), x.max(y).min(MOST));
+        let (dissent_min, dissent_max) = sum(left.dissent_max, right.dissent_max);
+        let (dissents_min, dissents_max) = sum(left.dissent_sum, right.dissent_sum);
+        // Support is the same seen from both sides, but for the order of summation.
+        let support = 0.5 * (left.support_sum + right.support_sum);
+        let dissent = 0.5 * (left.dissent_sum + right.dissent_sum);
+        [
+            left.support_max.max(right.support_max),
+            support.min(MOST),
+            1.0 - (0.5 * (left.none + right.none)).exp(),
+            dissent_min,
+            dissent_max,
+            dissents_min,
+            dissents_max,
+            left.mass.min(right.mass).min(MOST),
+            (support - dissent) / (1.0 + left.mass.max(right.mass)),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +129,11 @@ mod tests {
 
     fn feature(row: &[f32; WIDTH], name: &str) -> f32 {
         row[features::CONSENSUS.iter().position(|n| *n == name).expect("a consensus feature")]
+    }
+
+    fn consensus(pairs: &[(u32, u32)], probability: &[f32], nodes: &[u32]) -> Vec<[f32; WIDTH]> {
+        let found = Consensus::new(pairs, probability, nodes);
+        pairs.iter().zip(probability).map(|(pair, p)| found.of(*pair, *p)).collect()
     }
 
     #[test]

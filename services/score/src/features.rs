@@ -166,11 +166,8 @@ impl Likeness {
     }
 
     pub fn new(cosine: f32, [text, residual]: [f32; 2], cross_script: bool) -> Likeness {
-        let combined = if cross_script {
-            0.8 * cosine + 0.2 * text
-        } else {
-            0.4 * cosine + 0.3 * text + 0.3 * residual
-        };
+        let combined =
+            if cross_script { 0.8 * cosine + 0.2 * text } else { 0.4 * cosine + 0.3 * text + 0.3 * residual };
         Likeness { cosine, text, residual, combined }
     }
 }

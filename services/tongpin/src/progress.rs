@@ -98,6 +98,7 @@ impl Display {
 
 impl Progress for Display {
     fn stage(&self, name: &'static str, total: u64) {
+        crate::memory::give_back();
         self.with(|current| {
             self.end(current);
             let bar = (self.mode == Mode::Bars).then(|| self.bar(name, total));
