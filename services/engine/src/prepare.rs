@@ -1,11 +1,11 @@
 //! From records to candidates: parse, embed, retrieve, profile.
 
+use crate::field::{Field, Surroundings, WIDTH};
 use crate::{Engine, EngineError, Progress};
 use domain::{LocalSku, ParsedName};
 use rayon::prelude::*;
 use retrieve::Candidate;
-use score::features::{self, Likeness};
-use score::{Corpus, Profile, context};
+use score::{Corpus, Profile};
 use std::time::Instant;
 
 /// Records made ready and the candidates among them. Everything is in the order of the records' keys; `order` leads
@@ -26,6 +26,14 @@ pub struct Prepared {
 /// Rows are handled in pieces so that progress is seen and memory stays flat.
 const PIECE: usize = 8192;
 
+/// What candidates were found with; a service goes on searching with it.
+pub(crate) struct Reading {
+    pub parsed: Vec<ParsedName>,
+    /// Evened out.
+    pub vectors: ndarray::Array2<f32>,
+    pub evening: retrieve::Evening,
+}
+
 impl Engine {
     pub fn prepare(
         &self,
@@ -33,10 +41,23 @@ impl Engine {
         options: &retrieve::Options,
         progress: &dyn Progress,
     ) -> Result<Prepared, EngineError> {
+        let mut timings = Vec::new();
+        let (mut prepared, reading) = self.prepare_keeping(records, options, &mut timings, progress)?;
+        drop(reading);
+        prepared.timings = timings;
+        Ok(prepared)
+    }
+
+    pub(crate) fn prepare_keeping(
+        &self,
+        records: &[LocalSku],
+        options: &retrieve::Options,
+        timings: &mut Vec<(&'static str, f64)>,
+        progress: &dyn Progress,
+    ) -> Result<(Prepared, Reading), EngineError> {
         if records.len() > 1 << 24 {
             return Err(EngineError::TooMany(records.len()));
         }
-        let mut timings = Vec::new();
         let mut clock = Instant::now();
         let mut lap = |name: &'static str, clock: &mut Instant| {
             timings.push((name, clock.elapsed().as_secs_f64()));
@@ -70,14 +91,14 @@ impl Engine {
             vectors.slice_mut(ndarray::s![from..from + piece.len(), ..]).assign(&encoded);
             progress.advance(piece.len() as u64);
         }
-        retrieve::Evening::of(&vectors).apply(&mut vectors);
+        let evening = retrieve::Evening::of(&vectors);
+        evening.apply(&mut vectors);
         lap("embed", &mut clock);
 
         progress.stage("retrieve", 0);
         let index = retrieve::Index::build(&nodes, &parsed, vectors.view(), options)?;
         let candidates = index.candidates()?;
         drop(index);
-        drop(vectors);
         lap("retrieve", &mut clock);
 
         progress.stage("profile", 0);
@@ -85,7 +106,9 @@ impl Engine {
         let prices: Vec<Option<f64>> = order.iter().map(|i| records[*i as usize].price).collect();
         let profiles = corpus.profiles(&parsed, &prices);
         lap("profile", &mut clock);
-        Ok(Prepared { order, nodes, node_names, corpus, profiles, candidates, timings })
+        let prepared =
+            Prepared { order, nodes, node_names, corpus, profiles, candidates, timings: Vec::new() };
+        Ok((prepared, Reading { parsed, vectors, evening }))
     }
 }
 
@@ -104,67 +127,37 @@ fn number_nodes(records: &[LocalSku], order: &[u32]) -> (Vec<u32>, Vec<String>) 
     (nodes, names)
 }
 
-/// The candidates' place among each other under likeness, from which the context features are read.
-pub(crate) struct Surroundings {
-    pub likeness: Vec<Likeness>,
-    pub neighbourhoods: context::Neighbourhoods,
-    combined: Vec<context::Standing>,
-    cosine: Vec<context::Standing>,
-    text: Vec<context::Standing>,
+impl Field for Prepared {
+    fn count(&self) -> usize {
+        self.candidates.len()
+    }
+
+    fn ends(&self, pair: usize) -> (u32, u32) {
+        (self.candidates[pair].left, self.candidates[pair].right)
+    }
+
+    fn cosine(&self, pair: usize) -> f32 {
+        self.candidates[pair].cosine
+    }
+
+    fn nodes(&self) -> &[u32] {
+        &self.nodes
+    }
+
+    fn profile(&self, record: u32) -> &Profile {
+        &self.profiles[record as usize]
+    }
 }
 
-/// Pair and context features together.
-pub const WIDTH: usize = features::PAIR.len() + features::CONTEXT.len();
-
 impl Prepared {
-    pub(crate) fn surroundings(&self) -> Surroundings {
-        let of = |c: &Candidate| (&self.profiles[c.left as usize], &self.profiles[c.right as usize]);
-        let likeness: Vec<Likeness> = self
-            .candidates
-            .par_iter()
-            .map(|c| {
-                let (a, b) = of(c);
-                Likeness::of(a, b, c.cosine)
-            })
-            .collect();
-        let combined: Vec<f32> = self
-            .candidates
-            .par_iter()
-            .zip(&likeness)
-            .map(|(c, l)| {
-                let (a, b) = of(c);
-                l.combined(features::cross_script(a, b))
-            })
-            .collect();
-        let pairs: Vec<(u32, u32)> = self.candidates.iter().map(|c| (c.left, c.right)).collect();
-        let neighbourhoods = context::Neighbourhoods::new(&pairs, &self.nodes);
-        let by = |score: Vec<f32>| neighbourhoods.standings(&score);
-        let cosine = by(likeness.iter().map(|l| l.cosine).collect());
-        let text = by(likeness.iter().map(|l| l.text).collect());
-        Surroundings { combined: by(combined), cosine, text, likeness, neighbourhoods }
-    }
-
-    /// Fills the pair and context features of candidate `index` into `out[..WIDTH]`.
-    pub(crate) fn fill(&self, around: &Surroundings, index: usize, out: &mut [f32]) {
-        let c = &self.candidates[index];
-        let (a, b) = (&self.profiles[c.left as usize], &self.profiles[c.right as usize]);
-        features::fill(a, b, around.likeness[index], out);
-        context::fill(
-            &around.combined[index],
-            &around.cosine[index],
-            &around.text[index],
-            &mut out[features::PAIR.len()..WIDTH],
-        );
-    }
-
     /// All features of all candidates, row by row: what training reads.
     pub fn feature_rows(&self) -> Vec<[f32; WIDTH]> {
-        let around = self.surroundings();
+        let around = Surroundings::of(self);
         (0..self.candidates.len())
             .into_par_iter()
             .map(|i| {
                 let mut row = [0.0; WIDTH];
-                self.fill(&around, i, &mut row);
+                around.fill(self, i, &mut row);
                 row
             })
             .collect()

@@ -1,12 +1,14 @@
 //! From candidates to calibrated confidences: three stages, then the one-to-one matching under a prior adapted to the
 //! data at hand.
 
-use crate::prepare::{Prepared, WIDTH};
+use crate::field::{Field, Holds, PairState, Surroundings, WIDTH};
+use crate::prepare::Prepared;
 use crate::{Engine, Progress};
-use domain::NodeId;
+use domain::{Confidence, NodeId};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use score::features::Likeness;
 use score::matching::Matching;
 use score::model::{log_odds, probability};
 use score::{Veto, adapt, consensus, context, features, veto};
@@ -34,8 +36,16 @@ const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONS
 impl Engine {
     /// `many_per_node`: nodes known to list products several times; they are linked all the same.
     pub fn score(&self, prepared: &Prepared, many_per_node: &[NodeId], progress: &dyn Progress) -> Scored {
-        let count = prepared.candidates.len();
-        progress.stage("score", count as u64);
+        self.score_keeping(prepared, many_per_node, progress).0
+    }
+
+    pub(crate) fn score_keeping(
+        &self,
+        prepared: &Prepared,
+        many_per_node: &[NodeId],
+        progress: &dyn Progress,
+    ) -> (Scored, Staged) {
+        progress.stage("score", prepared.candidates.len() as u64);
         let staged = self.stages(prepared, progress);
         let is_many = |node: u32| {
             let name = prepared.node_names[node as usize].as_str();
@@ -49,36 +59,48 @@ impl Engine {
             [c.left, c.right].iter().any(|r| repeating.contains(&prepared.nodes[*r as usize]))
         };
 
-        let Staged { second: _, active, pairs, third: odds } = staged;
-        let matching = Matching::new(&pairs, &prepared.nodes, |node| !is_many(node));
-        let marginals = |shift: f64| {
-            let shifted: Vec<f64> = odds.iter().map(|x| x + shift).collect();
-            matching.marginals(&shifted)
-        };
+        let Staged { active, pairs, third: odds, .. } = &staged;
+        let matching = Matching::new(pairs, &prepared.nodes, |node| !is_many(node));
         // Nodes that list products several times have no share of partners to learn from.
         let telling: Vec<usize> =
-            best_of(prepared, &active, &odds).into_iter().filter(|i| !touches(active[*i] as usize)).collect();
+            best_of(prepared, active, odds).into_iter().filter(|i| !touches(active[*i] as usize)).collect();
         let prior_shift =
             adapt::prior_shift(telling.len(), self.model.prior, self.model.adaptation, |shift| {
-                let marginals = marginals(shift);
+                let marginals = shifted_marginals(&matching, odds, shift);
                 telling.iter().map(|i| marginals[*i]).sum::<f64>() / telling.len() as f64
             });
-        let mut confidence: Vec<f64> = vec![0.0; count];
-        for (index, marginal) in active.iter().zip(marginals(prior_shift)) {
+        let (confidence, veto) =
+            self.confidences(prepared, &staged, &matching, prior_shift, |node| repeating.contains(&node));
+        let mut repeating_nodes: Vec<String> =
+            repeating.iter().map(|node| prepared.node_names[*node as usize].clone()).collect();
+        repeating_nodes.sort();
+        (Scored { confidence, veto, prior_shift, repeating_nodes }, staged)
+    }
+
+    /// The last step: what rivals leave of each pair's odds, under a prior that is given.
+    pub(crate) fn confidences(
+        &self,
+        field: &impl Field,
+        staged: &Staged,
+        matching: &Matching,
+        prior_shift: f64,
+        is_repeating: impl Fn(u32) -> bool + Sync,
+    ) -> (Vec<f64>, Vec<Option<Veto>>) {
+        let nodes = field.nodes();
+        let mut confidence: Vec<f64> = vec![0.0; field.count()];
+        let marginals = shifted_marginals(matching, &staged.third, prior_shift);
+        for (index, marginal) in staged.active.iter().zip(marginals) {
             let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
-            confidence[*index as usize] = probability(posterior);
+            let (left, right) = field.ends(*index as usize);
+            let repeats = [left, right].iter().any(|record| is_repeating(nodes[*record as usize]));
+            let factor = if repeats { REPEATING_FACTOR } else { 1.0 };
+            confidence[*index as usize] = probability(posterior) * factor;
         }
-        if !repeating.is_empty() {
-            for index in active.iter().filter(|index| touches(**index as usize)) {
-                confidence[*index as usize] *= REPEATING_FACTOR;
-            }
-        }
-        let veto: Vec<Option<Veto>> = prepared
-            .candidates
+        let veto: Vec<Option<Veto>> = confidence
             .par_iter()
-            .zip(&confidence)
-            .map(|(c, confidence)| {
-                let (a, b) = (&prepared.profiles[c.left as usize], &prepared.profiles[c.right as usize]);
+            .enumerate()
+            .map(|(pair, confidence)| {
+                let (a, b) = field.profiles(pair);
                 if *confidence >= VETO_FLOOR { veto::find(a, b) } else { None }
             })
             .collect();
@@ -87,21 +109,21 @@ impl Engine {
                 *confidence *= veto::REMAINING;
             }
         }
-        let mut repeating_nodes: Vec<String> =
-            repeating.iter().map(|node| prepared.node_names[*node as usize].clone()).collect();
-        repeating_nodes.sort();
-        Scored { confidence, veto, prior_shift, repeating_nodes }
+        (confidence, veto)
     }
 
-    /// The log-odds of the second stage and, where a pair has a chance, of the third.
-    fn stages(&self, prepared: &Prepared, progress: &dyn Progress) -> Staged {
-        let count = prepared.candidates.len();
-        let around = prepared.surroundings();
+    /// The log-odds of the stages: the third where a pair has a chance.
+    pub(crate) fn stages(&self, field: &impl Field, progress: &dyn Progress) -> Staged {
+        let count = field.count();
+        let around = Surroundings::of(field);
         let first: Vec<f32> = (0..count)
             .into_par_iter()
             .map(|i| {
+                if let Some(known) = field.holding(i, Holds::SecondStage) {
+                    return known.first;
+                }
                 let mut row = [0.0f32; WIDTH];
-                prepared.fill(&around, i, &mut row);
+                around.fill(field, i, &mut row);
                 self.model.first.log_odds(ArrayView1::from(&row[..]))
             })
             .collect();
@@ -110,12 +132,15 @@ impl Engine {
         let first_chance: Vec<f32> = first.par_iter().map(chance).collect();
         let first_standings = around.neighbourhoods.standings(&first_chance);
         let fill_second = |i: usize, row: &mut [f32]| {
-            prepared.fill(&around, i, row);
+            around.fill(field, i, row);
             context::fill_stage(first[i], &first_standings[i], &mut row[WIDTH..SECOND_WIDTH]);
         };
         let second: Vec<f32> = (0..count)
             .into_par_iter()
             .map(|i| {
+                if let Some(known) = field.holding(i, Holds::SecondStage) {
+                    return known.second;
+                }
                 if first_chance[i] < SECOND_FLOOR {
                     // Kept in order below everything that the second stage has seen.
                     return first[i].min(-9.0);
@@ -129,22 +154,18 @@ impl Engine {
 
         // Only pairs with a chance go on; the others' odds are below a thousandth.
         let active: Vec<u32> = (0..count as u32).filter(|i| second[*i as usize] > THIRD_FLOOR).collect();
-        let pairs: Vec<(u32, u32)> = active
-            .iter()
-            .map(|i| {
-                let c = &prepared.candidates[*i as usize];
-                (c.left, c.right)
-            })
-            .collect();
+        let pairs: Vec<(u32, u32)> = active.iter().map(|i| field.ends(*i as usize)).collect();
         let second_chance: Vec<f32> = active.par_iter().map(|i| chance(&second[*i as usize])).collect();
-        let second_standings =
-            context::Neighbourhoods::new(&pairs, &prepared.nodes).standings(&second_chance);
-        let consensus = consensus::consensus(&pairs, &second_chance, &prepared.nodes);
+        let second_standings = context::Neighbourhoods::new(&pairs, field.nodes()).standings(&second_chance);
+        let consensus = consensus::consensus(&pairs, &second_chance, field.nodes());
         let third: Vec<f64> = active
             .par_iter()
             .enumerate()
             .map(|(at, i)| {
                 let index = *i as usize;
+                if let Some(third) = field.holding(index, Holds::ThirdStage).and_then(|known| known.third) {
+                    return f64::from(third);
+                }
                 let mut row = [0.0f32; THIRD_WIDTH];
                 fill_second(index, &mut row);
                 let (standing, voices) = row[SECOND_WIDTH..].split_at_mut(features::THIRD.len());
@@ -155,19 +176,46 @@ impl Engine {
             })
             .collect();
         progress.advance(count as u64 / 3);
-        Staged { second, active, pairs, third }
+        Staged { likeness: around.likeness, first, second, active, pairs, third }
     }
 }
 
-struct Staged {
-    /// One a candidate.
-    second: Vec<f32>,
+fn shifted_marginals(matching: &Matching, odds: &[f64], shift: f64) -> Vec<f64> {
+    let shifted: Vec<f64> = odds.iter().map(|x| x + shift).collect();
+    matching.marginals(&shifted)
+}
+
+pub(crate) struct Staged {
+    /// One a candidate, as the log-odds of the first two stages.
+    pub likeness: Vec<Likeness>,
+    pub first: Vec<f32>,
+    pub second: Vec<f32>,
     /// The candidates that have a chance, ascending; `pairs` and `third` go with them.
-    active: Vec<u32>,
+    pub active: Vec<u32>,
     /// Left and right record.
-    pairs: Vec<(u32, u32)>,
+    pub pairs: Vec<(u32, u32)>,
     /// Log-odds of the pair taken alone.
-    third: Vec<f64>,
+    pub third: Vec<f64>,
+}
+
+impl Staged {
+    /// One state a candidate.
+    pub fn states(&self, confidence: &[f64], veto: &[Option<Veto>]) -> Vec<PairState> {
+        let mut states: Vec<PairState> = (0..self.first.len())
+            .map(|pair| PairState {
+                likeness: self.likeness[pair],
+                first: self.first[pair],
+                second: self.second[pair],
+                third: None,
+                confidence: Confidence::saturating(confidence[pair]),
+                veto: veto[pair],
+            })
+            .collect();
+        for (pair, third) in self.active.iter().zip(&self.third) {
+            states[*pair as usize].third = Some(*third as f32);
+        }
+        states
+    }
 }
 
 /// The candidates of a greedy one-to-one assignment per pair of nodes.

@@ -65,6 +65,7 @@ mod verify;
 pub use access::{ApiKey, KeySpec, Principal, Role, Secret, User};
 pub use backup::BackupReport;
 pub use batch::{Ack, AuditNote, Batch, Expect, Mutation, Replay, Request};
+pub use commit::content_digest;
 pub use changes::{Change, LoggedChange, SkuAction};
 pub use error::{Result, StoreError};
 pub use follow::Follower;
