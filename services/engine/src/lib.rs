@@ -26,7 +26,7 @@ pub use progress::{Progress, Quiet};
 pub use scoring::Scored;
 
 pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};
-pub use score::{Explanation, Language};
+pub use score::{Explanation, Language, explain};
 
 use embed::Encoder;
 use normalize::Normalizer;

@@ -73,7 +73,6 @@ pub struct Groups {
 struct State<'a> {
     parent: Vec<u32>,
     members: FxHashMap<u32, Vec<u32>>,
-    nodes: &'a [u32],
     known: FxHashMap<(u32, u32), f64>,
     cannot: FxHashSet<(u32, u32)>,
     policy: &'a Policy,
@@ -147,7 +146,6 @@ pub fn group(
     let mut state = State {
         parent: (0..nodes.len() as u32).collect(),
         members: FxHashMap::default(),
-        nodes,
         // only pairs between records that may be linked at all are ever asked for
         known: pairs
             .iter()

@@ -88,8 +88,6 @@ pub(crate) struct Draft {
     pub links: Vec<LinkDraft>,
     /// SKUs whose links are stale.
     pub stale: Vec<SkuKey>,
-    /// The records that were looked at.
-    pub looked_at: usize,
 }
 
 struct Vetoes<'a> {
@@ -404,7 +402,7 @@ impl Planner<'_> {
         stale: &FxHashSet<u32>,
         policy: &link::Policy,
     ) -> Draft {
-        let mut draft = Draft { looked_at: inner.len(), ..Draft::default() };
+        let mut draft = Draft::default();
         // Around them: the groups that a question may be about.
         let mut groups = settled;
         let mut outer: FxHashSet<u32> = FxHashSet::default();

@@ -2,6 +2,7 @@
 
 use domain::{Confidence, LocalSku, NodeId, SkuKey};
 use engine::{Fit, NodeTraits, PairState, ReadRecord, Statistics};
+use rayon::prelude::*;
 use retrieve::LiveIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use score::Profile;
@@ -94,10 +95,6 @@ impl Graph {
         self.node_names.push(node.clone());
         self.node_numbers.insert(node.clone(), number);
         number
-    }
-
-    pub fn find_node(&self, node: &NodeId) -> Option<u32> {
-        self.node_numbers.get(node).copied()
     }
 
     pub fn insert(&mut self, sku: &LocalSku, read: ReadRecord) -> u32 {
@@ -202,7 +199,6 @@ impl Graph {
 
     /// Forgets all pairs and proposes them anew: what a full run would start from.
     pub fn propose_all(&mut self) {
-        use rayon::prelude::*;
         let mut rows: Vec<u32> = self.rows.values().copied().collect();
         rows.sort_unstable();
         let hits: Vec<(u32, Vec<retrieve::Hit>)> =

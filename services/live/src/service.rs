@@ -7,7 +7,7 @@ use crate::draft::{Planner, Splits};
 use crate::error::{LiveError, Result};
 use crate::graph::{Graph, Group};
 use crate::ledger::{Ledger, Renewal};
-use domain::{Actor, LocalSku, MatchState, Sequence, SkuKey, Timestamp};
+use domain::{Actor, Confidence, LocalSku, MatchState, Sequence, SkuKey, Timestamp};
 use engine::{Engine, ReadRecord};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
@@ -224,6 +224,38 @@ impl Live {
             keys
         })?;
         self.link_all(all, splits).await
+    }
+
+    /// Proposes and scores every pair anew under what was learnt before: what the small steps of every day come near to.
+    /// Groups are left alone.
+    pub async fn rescore(&self) -> Result<()> {
+        let writing = self.write().await;
+        self.catch_up(&writing).await?;
+        self.compute(|live| {
+            live.change(|world| {
+                world.graph.propose_all();
+                world.graph.score_all(&live.0.engine);
+            })
+        })
+        .await
+    }
+
+    /// Pairs with a chance, smaller key first, in the order of their keys.
+    pub fn pairs(&self) -> Result<Vec<(SkuKey, SkuKey, Confidence)>> {
+        self.read(|world| {
+            let graph = &world.graph;
+            let mut pairs = Vec::new();
+            for row in graph.rows.values() {
+                for (pair, state) in graph.active(*row) {
+                    let keys = [*row, graph.other(pair, *row)].map(|row| &graph.records[row as usize].key);
+                    if keys[0] < keys[1] {
+                        pairs.push((keys[0].clone(), keys[1].clone(), state.confidence));
+                    }
+                }
+            }
+            pairs.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+            pairs
+        })
     }
 
     /// Whether what the last full run learnt still speaks for the records that are there.
