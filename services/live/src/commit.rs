@@ -57,7 +57,10 @@ impl Live {
             let joined = if group.master.is_some() { &group.joined } else { &group.members };
             moved.extend(joined.iter().map(|key| (key.clone(), home.clone())));
         }
-        moved.extend(draft.left.iter().map(|(key, _)| (key.clone(), None)));
+        for (key, _) in &draft.left {
+            // One that is asked about has got a master of its own just now.
+            moved.entry(key.clone()).or_insert(None);
+        }
 
         for at in &written {
             let group = &draft.groups[*at];

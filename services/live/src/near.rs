@@ -21,8 +21,8 @@ const STEPS: usize = 3;
 const STILL: f64 = 1e-5;
 /// Second-stage log-odds below which a pair is not scored again when its rivals change: it has no chance.
 const HOPELESS: f32 = -9.5;
-/// A change of the second stage's probability that third records take note of.
-const HEARD: f64 = 0.005;
+/// A change of the second stage's probability that is taken note of.
+const HEARD: f64 = 0.002;
 
 /// Pairs by number, each with what still holds (`None`: nothing is known).
 type Wanted = FxHashMap<u32, Option<Holds>>;
@@ -76,7 +76,7 @@ impl Graph {
         scored.filter(|(pair, _)| wanted[pair] != Some(Holds::ThirdStage)).collect()
     }
 
-    /// Step 1.
+    /// Step 1; gives the pairs that are new or moved.
     pub fn first_stages(&self, engine: &Engine, groups: &FxHashSet<Group>) -> Vec<(u32, PairState)> {
         let mut wanted = Wanted::default();
         for group in groups {
@@ -90,16 +90,26 @@ impl Graph {
             }
         }
         self.close(&mut wanted);
-        self.run(engine, &wanted)
+        let mut scored = self.run(engine, &wanted);
+        scored.retain(|(pair, state)| self.is_news(*pair, state));
+        scored
     }
 
-    /// Records whose pairs the third stage has to see again, `scored` being what step 1 found and is not yet kept.
-    pub fn hearing(&self, scored: &[(u32, PairState)]) -> FxHashSet<u32> {
+    /// Whether a pair that step 1 scored is to be kept as scored: it is new, or it moved. The others stay as they were,
+    /// their third stage included, which step 1 cannot tell: it does not look at third records.
+    fn is_news(&self, pair: u32, state: &PairState) -> bool {
+        self.pairs[pair as usize].state.is_none_or(|before| {
+            let moved = (chance(state.second) - chance(before.second)).abs() > HEARD;
+            moved || state.is_active() != before.is_active()
+        })
+    }
+
+    /// Records whose pairs the third stage has to see: those of what step 1 found, which is not yet kept.
+    pub fn hearing(&self, news: &[(u32, PairState)]) -> FxHashSet<u32> {
         let mut rows = FxHashSet::default();
-        for (pair, state) in scored {
+        for (pair, state) in news {
             let of = &self.pairs[*pair as usize];
-            let before = of.state.map_or(0.0, |state| chance(state.second));
-            if (chance(state.second) - before).abs() > HEARD || of.state.is_none() && state.is_active() {
+            if state.is_active() || of.state.is_some_and(|before| before.is_active()) {
                 rows.extend(of.ends);
             }
         }
