@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::settings::Settings;
-use domain::{Actor, NodeId, SkuKey, Timestamp};
+use domain::{Actor, NodeId, Timestamp};
 use live::{Live, Writer, now};
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -67,10 +67,6 @@ impl Caller {
             _ => false,
         };
         if allowed { Ok(()) } else { Err(Failure::Denied(format!("this key does not write the SKUs of node {node}"))) }
-    }
-
-    pub fn may_write_all<'a>(&self, mut keys: impl Iterator<Item = &'a SkuKey>) -> Result<(), Failure> {
-        keys.try_for_each(|key| self.may_write(&key.node))
     }
 
     /// For a write that may be sent again under a request id, and that the audit log shall know of.

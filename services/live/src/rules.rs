@@ -78,6 +78,18 @@ impl Rules {
         if vetoed { Zone::Reject } else { self.zones.zone(confidence) }
     }
 
+    pub(crate) fn as_policy(&self) -> Policy {
+        Policy {
+            scope: PolicyScope::Global,
+            number: self.version,
+            zones: self.zones,
+            group_mean: self.group_mean,
+            eyes: self.eyes,
+            description: "built in".to_owned(),
+            activity: Activity::Active,
+        }
+    }
+
     /// The confidence on the scale of `to`: in its zones where the original is in ours. Grouping knows one pair of
     /// thresholds.
     pub(crate) fn on_scale_of(&self, to: &Rules, confidence: f64) -> f64 {

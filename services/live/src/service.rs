@@ -171,6 +171,22 @@ impl Live {
         self.0.writer.lock().await
     }
 
+    /// Keeps a batch that changes no SKU: policies, deferrals.
+    pub async fn commit(&self, batch: &store::Batch) -> Result<store::Ack> {
+        let writing = self.write().await;
+        let ack = self.0.store.commit(batch).await?;
+        self.catch_up(&writing).await?;
+        Ok(ack)
+    }
+
+    /// The policy that holds for a pair of nodes and a category; the built-in defaults as version 0.
+    pub fn policy_for(&self, nodes: [&domain::NodeId; 2], category: Option<&str>) -> Result<domain::Policy> {
+        self.read(|world| {
+            let held = world.ledger.policies.resolve(nodes, [category, None]).cloned();
+            held.unwrap_or_else(|| crate::rules::Rules::default().as_policy())
+        })
+    }
+
     /// A name that nothing else has.
     pub(crate) fn new_id(&self, prefix: &str) -> String {
         let number = self.0.counter.fetch_add(1, Ordering::Relaxed);
