@@ -288,6 +288,7 @@ impl Live {
         loop {
             let cursor = self.read(|world| world.ledger.sequence)?;
             let changes = self.0.store.changes_after(cursor, 2_000).await?;
+            let _ = self.0.position.send_replace(cursor);
             if changes.is_empty() {
                 return Ok(touched);
             }
@@ -304,9 +305,15 @@ impl Live {
                 }
             }
             if !renewal.skus.is_empty() {
-                touched.extend(self.compute(move |live| live.renew(renewal)).await?);
+                match self.compute(move |live| live.renew(renewal)).await {
+                    Ok(renewed) => touched.extend(renewed),
+                    Err(error) => {
+                        // Half a renewal is none: the index is built anew.
+                        *self.lock_world_mut() = None;
+                        return Err(error);
+                    }
+                }
             }
-            let _ = self.0.position.send_replace(self.read(|world| world.ledger.sequence)?);
         }
     }
 
@@ -478,9 +485,9 @@ impl Live {
 
     /// Follows the log for ever: what other servers write is found here a moment later.
     pub async fn follow(&self) -> Result<()> {
-        let mut follower = self.0.store.follow(self.position());
         loop {
-            match follower.next(1_000).await {
+            // One change is news enough: `catch_up` reads them all.
+            match self.0.store.follow(self.position()).next(1).await {
                 Ok(_) => {
                     let writing = self.write().await;
                     self.catch_up(&writing).await?;
