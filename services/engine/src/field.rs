@@ -86,8 +86,7 @@ pub const WIDTH: usize = features::PAIR.len() + features::CONTEXT.len();
 impl Surroundings {
     pub fn of(field: &impl Field) -> Surroundings {
         let count = field.count();
-        let likeness: Vec<Likeness> =
-            (0..count).into_par_iter().map(|pair| field.likeness(pair)).collect();
+        let likeness: Vec<Likeness> = (0..count).into_par_iter().map(|pair| field.likeness(pair)).collect();
         let combined: Vec<f32> = likeness
             .par_iter()
             .enumerate()

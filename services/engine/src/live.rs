@@ -113,8 +113,7 @@ impl Engine {
         options: &retrieve::Options,
         progress: &dyn Progress,
     ) -> Result<Fit, EngineError> {
-        let (mut prepared, reading) =
-            self.prepare_keeping(records, options, &mut Vec::new(), progress)?;
+        let (mut prepared, reading) = self.prepare_keeping(records, options, &mut Vec::new(), progress)?;
         let (scored, staged) = self.score_keeping(&prepared, many_per_node, progress);
         let states = staged.states(&scored.confidence, &scored.veto);
         let pairs = prepared
@@ -138,7 +137,8 @@ impl Engine {
 
     /// Reads records that come after a full run, with what it learnt.
     pub fn read(&self, records: &[&LocalSku], with: &Statistics) -> Result<Vec<ReadRecord>, EngineError> {
-        let parsed: Vec<ParsedName> = records.par_iter().map(|record| self.normalizer.parse(record)).collect();
+        let parsed: Vec<ParsedName> =
+            records.par_iter().map(|record| self.normalizer.parse(record)).collect();
         let texts: Vec<&str> = parsed.iter().map(|name| name.canonical.as_str()).collect();
         let vectors: Array2<f32> = self.encoder.encode(&texts)?;
         Ok(parsed
@@ -175,8 +175,7 @@ impl Engine {
         let known: Vec<PairState> =
             surrounding.pairs.iter().filter_map(|pair| pair.known.map(|(_, state)| state)).collect();
         let staged = Staged::of_known(surrounding, &known);
-        let matching =
-            Matching::new(&staged.pairs, &surrounding.nodes, |node| !traits.many.contains(&node));
+        let matching = Matching::new(&staged.pairs, &surrounding.nodes, |node| !traits.many.contains(&node));
         let (confidence, veto) =
             self.confidences(surrounding, &staged, &matching, statistics.prior_shift, |node| {
                 traits.repeating.contains(&node)

@@ -66,7 +66,11 @@ impl Caller {
             Role::Node => self.principal.nodes.contains(node),
             _ => false,
         };
-        if allowed { Ok(()) } else { Err(Failure::Denied(format!("this key does not write the SKUs of node {node}"))) }
+        if allowed {
+            Ok(())
+        } else {
+            Err(Failure::Denied(format!("this key does not write the SKUs of node {node}")))
+        }
     }
 
     /// For a write that may be sent again under a request id, and that the audit log shall know of.
@@ -76,11 +80,8 @@ impl Caller {
             id: request_id.to_owned(),
             digest: digest(self.method, message),
         });
-        let audit = AuditNote {
-            action: self.method.to_owned(),
-            subject: subject.to_owned(),
-            detail: String::new(),
-        };
+        let audit =
+            AuditNote { action: self.method.to_owned(), subject: subject.to_owned(), detail: String::new() };
         Writer { actor: self.principal.actor.clone(), request, audit: Some(audit) }
     }
 
@@ -206,18 +207,24 @@ impl Shared {
         let refused = |failure| Err((Some(principal.actor.clone()), failure));
         if !self.has_allowance(&principal.actor) {
             let limit = self.settings.limits.calls_per_second;
-            return refused(Failure::Exhausted(format!("more than {limit} calls a second with one key: slow down")));
+            return refused(Failure::Exhausted(format!(
+                "more than {limit} calls a second with one key: slow down"
+            )));
         }
         if !right.is_held_by(principal.role) {
             let role = principal.role.as_str();
-            return refused(Failure::Denied(format!("{method} needs {}; this key is a {role}'s", right.needs())));
+            return refused(Failure::Denied(format!(
+                "{method} needs {}; this key is a {role}'s",
+                right.needs()
+            )));
         }
         Ok(Caller { principal, method })
     }
 
     async fn principal(&self, metadata: &MetadataMap) -> Result<Principal, Failure> {
         let presented = metadata.get("authorization").and_then(|value| value.to_str().ok());
-        let secret = presented.and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")));
+        let secret =
+            presented.and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")));
         let Some(secret) = secret.map(str::trim) else {
             return Err(Failure::Unauthenticated("send your key as `authorization: Bearer KEY`"));
         };

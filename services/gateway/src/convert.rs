@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::names;
 use api::v1;
 use domain::{
-    CatalogSku, Confidence, Decision, Eyes, Holding, Link, LinkCause, LocalSku, Master, MasterId, MasterState,
-    MatchState, Node, NodeKind, Place, Policy, PolicyScope, Review, ReviewState, SourcedValue,
+    CatalogSku, Confidence, Decision, Eyes, Holding, Link, LinkCause, LocalSku, Master, MasterId,
+    MasterState, MatchState, Node, NodeKind, Place, Policy, PolicyScope, Review, ReviewState, SourcedValue,
     Standing, Stored, Timestamp, Verdict, Version, Zone, ZonePolicy,
 };
 use engine::{Explanation, Language, explain};
@@ -19,12 +19,18 @@ pub fn time(at: Timestamp) -> prost_types::Timestamp {
 }
 
 pub fn parse_time(field: &str, at: &prost_types::Timestamp) -> Result<Timestamp, Failure> {
-    let micros = at.seconds.checked_mul(1_000_000).and_then(|micros| micros.checked_add(i64::from(at.nanos) / 1_000));
+    let micros =
+        at.seconds.checked_mul(1_000_000).and_then(|micros| micros.checked_add(i64::from(at.nanos) / 1_000));
     micros.map(Timestamp).ok_or_else(|| Failure::field(field, "is out of range"))
 }
 
 /// Seconds of a duration, `default` where there is none; within 1 and `most`.
-pub fn seconds(field: &str, of: Option<&prost_types::Duration>, default: i64, most: i64) -> Result<i64, Failure> {
+pub fn seconds(
+    field: &str,
+    of: Option<&prost_types::Duration>,
+    default: i64,
+    most: i64,
+) -> Result<i64, Failure> {
     let Some(of) = of else { return Ok(default) };
     if (1..=most).contains(&of.seconds) {
         return Ok(of.seconds);
@@ -137,7 +143,9 @@ pub fn match_state(state: MatchState) -> v1::MatchState {
 pub fn parse_match_states(states: &[i32]) -> Result<Vec<MatchState>, Failure> {
     let parse = |state: &i32| {
         let found = MatchState::ALL.iter().find(|known| i32::from(match_state(**known)) == *state);
-        found.copied().ok_or_else(|| Failure::field("match_states", format!("holds {state}, which is no state")))
+        found
+            .copied()
+            .ok_or_else(|| Failure::field("match_states", format!("holds {state}, which is no state")))
     };
     states.iter().map(parse).collect()
 }
@@ -198,7 +206,9 @@ pub fn saved(saved: &Saved) -> v1::Sku {
 
 pub fn parse_query(field: &str, query: &Option<v1::MatchQuery>) -> Result<Query, Failure> {
     match query.as_ref().and_then(|query| query.query.as_ref()) {
-        Some(v1::match_query::Query::Sku(name)) => Ok(Query::Sku(names::parse_sku(&format!("{field}.sku"), name)?)),
+        Some(v1::match_query::Query::Sku(name)) => {
+            Ok(Query::Sku(names::parse_sku(&format!("{field}.sku"), name)?))
+        }
         Some(v1::match_query::Query::Attributes(attributes)) => {
             let key = domain::SkuKey::new("", "");
             let row = parse_row(&format!("{field}.attributes"), key, attributes)?;
@@ -546,12 +556,14 @@ pub fn change(logged: &LoggedChange) -> v1::Change {
             (action, names::sku(&row.value.sku.key), Some(After::Sku(sku(row, None))))
         }
         Change::State { key, to, .. } => {
-            let after = v1::Sku { name: names::sku(key), match_state: match_state(*to).into(), ..v1::Sku::default() };
+            let after =
+                v1::Sku { name: names::sku(key), match_state: match_state(*to).into(), ..v1::Sku::default() };
             ("moved", names::sku(key), Some(After::Sku(after)))
         }
         Change::Member { key, from, to } => {
             let master = |id: &Option<MasterId>| id.as_ref().map(names::master).unwrap_or_default();
-            let member = v1::MemberChange { sku: names::sku(key), from_master: master(from), to_master: master(to) };
+            let member =
+                v1::MemberChange { sku: names::sku(key), from_master: master(from), to_master: master(to) };
             ("moved", names::sku(key), Some(After::Member(member)))
         }
         Change::Master(row) => {
@@ -597,4 +609,3 @@ pub fn change(logged: &LoggedChange) -> v1::Change {
         after,
     }
 }
-

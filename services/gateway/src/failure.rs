@@ -12,7 +12,10 @@ const DOMAIN: &str = "tongpin";
 pub enum Failure {
     Live(LiveError),
     /// A field of the request cannot be used.
-    Field { field: String, problem: String },
+    Field {
+        field: String,
+        problem: String,
+    },
     /// No key, or one that is none.
     Unauthenticated(&'static str),
     /// The key's role does not allow it.
@@ -22,7 +25,10 @@ pub enum Failure {
     /// Not done yet by this server.
     Unimplemented(&'static str),
     /// The caller has to change something first.
-    Precondition { reason: &'static str, text: String },
+    Precondition {
+        reason: &'static str,
+        text: String,
+    },
     NotFound(String),
     AlreadyRunning(String),
     Stopping,

@@ -47,7 +47,15 @@ pub async fn begin(
     tokio::spawn(async move {
         let begun = Instant::now();
         let actor = caller.actor().clone();
-        let mut import = Import { shared: shared.clone(), caller, answers, start: None, expected: 1, counts: v1::ImportSummary::default(), seen: BTreeSet::new() };
+        let mut import = Import {
+            shared: shared.clone(),
+            caller,
+            answers,
+            start: None,
+            expected: 1,
+            counts: v1::ImportSummary::default(),
+            seen: BTreeSet::new(),
+        };
         let outcome = import.run(rows).await;
         let code = match outcome {
             Ok(()) => tonic::Code::Ok,
@@ -148,7 +156,10 @@ impl Import {
                     self.caller.may_write(node)?;
                 }
                 if start.replace && node.is_none() {
-                    return Err(Failure::field("start.replace", "is for a single node: give nodes/{node} as parent"));
+                    return Err(Failure::field(
+                        "start.replace",
+                        "is for a single node: give nodes/{node} as parent",
+                    ));
                 }
                 self.start = Some(Start { node, replace: start.replace });
                 Ok(None)
@@ -162,7 +173,10 @@ impl Import {
                     self.expected = row.row;
                 }
                 if row.row != self.expected {
-                    let text = format!("is {}, expected {}; a replacing import begins with row 1", row.row, self.expected);
+                    let text = format!(
+                        "is {}, expected {}; a replacing import begins with row 1",
+                        row.row, self.expected
+                    );
                     return Err(Failure::field("row.row", text));
                 }
                 self.expected += 1;

@@ -48,17 +48,22 @@ impl Transcoder {
 
     async fn call(&self, request: Request, next: Next) -> Result<Response, Status> {
         let method = self.method(request.uri().path());
-        let method = method.ok_or_else(|| Status::unimplemented("there is no such call; /openapi.json lists them"))?;
+        let method =
+            method.ok_or_else(|| Status::unimplemented("there is no such call; /openapi.json lists them"))?;
         if method.is_client_streaming() || method.is_server_streaming() {
             return Err(Status::unimplemented("streams need gRPC; for single calls see /openapi.json"));
         }
         let (mut parts, body) = request.into_parts();
         let limited = Limited::new(body, self.most_bytes).collect().await;
         let json = limited.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => Status::resource_exhausted(format!("the body is longer than {} bytes", self.most_bytes)),
+            Some(_) => {
+                Status::resource_exhausted(format!("the body is longer than {} bytes", self.most_bytes))
+            }
             None => Status::cancelled("the body did not come"),
         })?;
         let message = read(&method, &json.to_bytes())?;
+        // Inside, it is what a gRPC client would have sent.
+        parts.version = http::Version::HTTP_2;
         let content = HeaderValue::from_static("application/grpc");
         parts.headers.insert(header::CONTENT_TYPE, content);
         parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -103,7 +108,10 @@ impl Transcoder {
                         "default": {"description": "an error", "content": body("Error")},
                     },
                 });
-                paths.insert(format!("/{}/{}", service.full_name(), method.name()), json!({"post": operation}));
+                paths.insert(
+                    format!("/{}/{}", service.full_name(), method.name()),
+                    json!({"post": operation}),
+                );
             }
         }
         let text = json!({"type": "string"});
@@ -143,7 +151,9 @@ fn schema(message: &prost_reflect::MessageDescriptor, into: &mut serde_json::Map
         let mut one = |kind: Kind| match kind {
             Kind::Bool => json!({"type": "boolean"}),
             Kind::Double | Kind::Float => json!({"type": "number"}),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 | Kind::Uint32 | Kind::Fixed32 => json!({"type": "integer"}),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 | Kind::Uint32 | Kind::Fixed32 => {
+                json!({"type": "integer"})
+            }
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64 => {
                 json!({"type": "string", "format": "int64"})
             }
@@ -180,14 +190,16 @@ fn read(method: &MethodDescriptor, json: &[u8]) -> Result<DynamicMessage, Status
     let json = if json.iter().all(u8::is_ascii_whitespace) { b"{}" } else { json };
     let mut reader = serde_json::Deserializer::from_slice(json);
     let message = DynamicMessage::deserialize(method.input(), &mut reader);
-    let message = message.map_err(|error| Status::invalid_argument(format!("the body cannot be read: {error}")))?;
+    let message =
+        message.map_err(|error| Status::invalid_argument(format!("the body cannot be read: {error}")))?;
     reader.end().map_err(|error| Status::invalid_argument(format!("the body cannot be read: {error}")))?;
     Ok(message)
 }
 
 fn write(method: &MethodDescriptor, answer: Bytes) -> Result<Response, Status> {
     let broken = |error: String| Status::internal(format!("the answer cannot be written: {error}"));
-    let message = DynamicMessage::decode(method.output(), answer).map_err(|error| broken(error.to_string()))?;
+    let message =
+        DynamicMessage::decode(method.output(), answer).map_err(|error| broken(error.to_string()))?;
     let mut json = Vec::new();
     let mut writer = serde_json::Serializer::new(&mut json);
     message

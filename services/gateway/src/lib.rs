@@ -85,7 +85,8 @@ impl Gateway {
         let wanted = settings.listen;
         let listener = TcpListener::bind(wanted).await;
         let listener = listener.map_err(|source| StartError::Listen { address: wanted, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address: wanted, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: wanted, source })?;
         let (stop, stopping) = channel::channel(false);
         let grace = settings.grace;
         let shared = Shared::new(live.clone(), settings, stopping.clone());
@@ -178,11 +179,26 @@ fn routes(
     let routes = Routes::new(health)
         .add_service(reflection)
         .add_service(service!(v1::node_service_server::NodeServiceServer, node::Nodes(shared.clone())))
-        .add_service(service!(v1::catalog_service_server::CatalogServiceServer, catalog::Catalog(shared.clone())))
-        .add_service(service!(v1::match_service_server::MatchServiceServer, matching::Matching(shared.clone())))
-        .add_service(service!(v1::master_service_server::MasterServiceServer, master::Masters(shared.clone())))
-        .add_service(service!(v1::review_service_server::ReviewServiceServer, review::Reviews(shared.clone())))
-        .add_service(service!(v1::policy_service_server::PolicyServiceServer, policy::Policies(shared.clone())))
+        .add_service(service!(
+            v1::catalog_service_server::CatalogServiceServer,
+            catalog::Catalog(shared.clone())
+        ))
+        .add_service(service!(
+            v1::match_service_server::MatchServiceServer,
+            matching::Matching(shared.clone())
+        ))
+        .add_service(service!(
+            v1::master_service_server::MasterServiceServer,
+            master::Masters(shared.clone())
+        ))
+        .add_service(service!(
+            v1::review_service_server::ReviewServiceServer,
+            review::Reviews(shared.clone())
+        ))
+        .add_service(service!(
+            v1::policy_service_server::PolicyServiceServer,
+            policy::Policies(shared.clone())
+        ))
         .add_service(service!(
             v1::admin_service_server::AdminServiceServer,
             admin::Administration(shared.clone(), operations.clone())
@@ -199,12 +215,19 @@ fn routes(
         .into_axum_router()
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(axum::middleware::from_fn(move |request, next| transcoder.clone().middleware(request, next)))
-        .route("/openapi.json", get(|| async move { ([(header::CONTENT_TYPE, "application/json")], openapi) }))
+        .route(
+            "/openapi.json",
+            get(|| async move { ([(header::CONTENT_TYPE, "application/json")], openapi) }),
+        )
         .route("/metrics", get(move || metrics_page(live.clone(), recorder.clone())))
         .route(
             "/healthz",
             get(|| async move {
-                if ready.is_ready() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "building\n") }
+                if ready.is_ready() {
+                    (StatusCode::OK, "ok\n")
+                } else {
+                    (StatusCode::SERVICE_UNAVAILABLE, "building\n")
+                }
             }),
         );
     Ok(Routes::from(router))
@@ -253,14 +276,19 @@ async fn keep_health(
     let mut told = None;
     loop {
         let stops = *stopping.borrow_and_update();
-        let status = if live.is_ready() && !stops { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status =
+            if live.is_ready() && !stops { ServingStatus::Serving } else { ServingStatus::NotServing };
         if told != Some(status) {
             for service in ["", "tongpin.v1.MatchService"] {
                 reporter.set_service_status(service, status).await;
             }
             told = Some(status);
         }
-        if stops || tokio::time::timeout(Duration::from_millis(100), stopping.changed()).await.is_ok_and(|c| c.is_err()) {
+        if stops
+            || tokio::time::timeout(Duration::from_millis(100), stopping.changed())
+                .await
+                .is_ok_and(|c| c.is_err())
+        {
             return;
         }
     }

@@ -157,7 +157,15 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for name in ["", "nodes/a", "nodes//skus/1", "nodes/a/skus/", "node/a/skus/1", "nodes/a/skus/1/x", "nodes/%ff/skus/1"] {
+        for name in [
+            "",
+            "nodes/a",
+            "nodes//skus/1",
+            "nodes/a/skus/",
+            "node/a/skus/1",
+            "nodes/a/skus/1/x",
+            "nodes/%ff/skus/1",
+        ] {
             assert!(parse_sku("name", name).is_err(), "{name}");
         }
     }

@@ -93,7 +93,8 @@ impl Operations {
 
     /// Returns when it has ended.
     pub async fn wait(&self, id: &str) -> Result<(), Failure> {
-        let mut outcome = self.lock().get(id).map(|entry| entry.outcome.clone()).ok_or_else(|| unknown(id))?;
+        let mut outcome =
+            self.lock().get(id).map(|entry| entry.outcome.clone()).ok_or_else(|| unknown(id))?;
         // An error means that it was cancelled.
         let _ = outcome.wait_for(Option::is_some).await;
         Ok(())

@@ -50,7 +50,10 @@ async fn json_says_what_grpc_says() {
         assert!(status.contains(" 501 "), "{status}");
 
         let (status, body) = ask(address, "GET /openapi.json HTTP/1.1", "");
-        assert!(status.contains(" 200 ") && body.contains("/tongpin.v1.MatchService/FindMatches"), "{status}");
+        assert!(
+            status.contains(" 200 ") && body.contains("/tongpin.v1.MatchService/FindMatches"),
+            "{status}"
+        );
         let (status, body) = ask(address, "GET /metrics HTTP/1.1", "");
         assert!(status.contains(" 200 "), "{status}");
         assert!(body.contains("tongpin_calls_total") && body.contains("tongpin_index_records 120"), "{body}");

@@ -40,7 +40,8 @@ async fn a_new_sku_is_linked_found_and_translated() {
     assert_eq!(translated.skus.len(), 1);
     assert_eq!(translated.skus[0].name, "nodes/shop/skus/A000");
 
-    let find = v1::FindMatchesRequest { query: stored(name), explain: true, max_results: 3, ..Default::default() };
+    let find =
+        v1::FindMatchesRequest { query: stored(name), explain: true, max_results: 3, ..Default::default() };
     let found = matches.find_matches(find).await.unwrap().into_inner();
     let best = &found.matches[0];
     let evidence = best.evidence.as_ref().unwrap();
@@ -161,7 +162,8 @@ async fn people_decide_link_merge_split_and_take_back() {
     let write = |value: Option<&str>| v1::UpdateMasterRequest {
         master: Some(v1::Master {
             name: new.name.clone(),
-            display_name: value.map(|value| v1::SourcedValue { value: value.to_owned(), source: String::new() }),
+            display_name: value
+                .map(|value| v1::SourcedValue { value: value.to_owned(), source: String::new() }),
             ..v1::Master::default()
         }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["display_name".to_owned()] }),
@@ -223,12 +225,30 @@ async fn keys_do_what_their_roles_allow_and_refusals_are_audited() {
     let own = update("nodes/shop/skus/N1", "盐 500g");
     let foreign = update("nodes/store/skus/N1", "盐 500g");
     for (key, write_own, write_foreign, merge, administer) in [
-        (&reader, Code::PermissionDenied, Code::PermissionDenied, Code::PermissionDenied, Code::PermissionDenied),
+        (
+            &reader,
+            Code::PermissionDenied,
+            Code::PermissionDenied,
+            Code::PermissionDenied,
+            Code::PermissionDenied,
+        ),
         (&node, Code::Ok, Code::PermissionDenied, Code::PermissionDenied, Code::PermissionDenied),
-        (&steward, Code::PermissionDenied, Code::PermissionDenied, Code::PermissionDenied, Code::PermissionDenied),
+        (
+            &steward,
+            Code::PermissionDenied,
+            Code::PermissionDenied,
+            Code::PermissionDenied,
+            Code::PermissionDenied,
+        ),
         (&approver, Code::PermissionDenied, Code::PermissionDenied, Code::NotFound, Code::PermissionDenied),
         (&running.admin, Code::Ok, Code::Ok, Code::NotFound, Code::Ok),
-        (&String::new(), Code::Unauthenticated, Code::Unauthenticated, Code::Unauthenticated, Code::Unauthenticated),
+        (
+            &String::new(),
+            Code::Unauthenticated,
+            Code::Unauthenticated,
+            Code::Unauthenticated,
+            Code::Unauthenticated,
+        ),
         (
             &"tp_0000000000000000_x".to_owned(),
             Code::Unauthenticated,
@@ -242,7 +262,11 @@ async fn keys_do_what_their_roles_allow_and_refusals_are_audited() {
         let mut masters = MasterServiceClient::new(running.with(key));
         let mut admin = AdminServiceClient::new(running.with(key));
         assert_eq!(code(catalog.update_sku(own.clone()).await.map(drop)), write_own, "{key}: own");
-        assert_eq!(code(catalog.update_sku(foreign.clone()).await.map(drop)), write_foreign, "{key}: foreign");
+        assert_eq!(
+            code(catalog.update_sku(foreign.clone()).await.map(drop)),
+            write_foreign,
+            "{key}: foreign"
+        );
         let merging = v1::MergeMastersRequest {
             name: "masters/none".to_owned(),
             sources: vec!["masters/nor".to_owned()],
@@ -258,15 +282,18 @@ async fn keys_do_what_their_roles_allow_and_refusals_are_audited() {
     assert_eq!(refused.get_error_details().error_info().unwrap().reason, "ROLE_TOO_SMALL");
 
     let mut admin = AdminServiceClient::new(running.admin());
-    let events = admin.list_audit_events(v1::ListAuditEventsRequest { page_size: 1_000, ..Default::default() });
+    let events =
+        admin.list_audit_events(v1::ListAuditEventsRequest { page_size: 1_000, ..Default::default() });
     let events = events.await.unwrap().into_inner().events;
     let refusals = events.iter().filter(|event| event.outcome == "refused").count();
     assert!(refusals >= 12, "{refusals}");
     assert!(events.iter().all(|event| !event.detail.contains("tp_")), "no key is in the log");
 
     // A key made, rotated and ended over the wire.
-    let spec = v1::ApiKey { role: v1::Role::Reader.into(), display_name: "r".to_owned(), ..Default::default() };
-    let made = admin.create_api_key(v1::CreateApiKeyRequest { api_key: Some(spec) }).await.unwrap().into_inner();
+    let spec =
+        v1::ApiKey { role: v1::Role::Reader.into(), display_name: "r".to_owned(), ..Default::default() };
+    let made =
+        admin.create_api_key(v1::CreateApiKeyRequest { api_key: Some(spec) }).await.unwrap().into_inner();
     let mut info = AdminServiceClient::new(running.with(&made.secret));
     info.get_server_info(v1::GetServerInfoRequest {}).await.unwrap();
     let name = made.api_key.unwrap().name;
@@ -279,7 +306,8 @@ async fn keys_do_what_their_roles_allow_and_refusals_are_audited() {
 async fn writes_can_be_sent_again_tried_and_made_to_depend() {
     let running = Running::filled().await;
     let mut catalog = CatalogServiceClient::new(running.admin());
-    let request = v1::UpdateSkuRequest { request_id: "r1".to_owned(), ..update("nodes/shop/skus/R1", "盐 500g") };
+    let request =
+        v1::UpdateSkuRequest { request_id: "r1".to_owned(), ..update("nodes/shop/skus/R1", "盐 500g") };
     let first = catalog.update_sku(request.clone()).await.unwrap().into_inner();
     let again = catalog.update_sku(request.clone()).await.unwrap().into_inner();
     assert_eq!(first, again);
@@ -353,7 +381,8 @@ async fn an_import_acknowledges_every_row_and_can_replace() {
             stream.collect::<Result<Vec<_>, _>>().await
         }
     };
-    let start = v1::ImportStart { parent: "nodes/kiosk".to_owned(), import_id: "i".to_owned(), replace: false };
+    let start =
+        v1::ImportStart { parent: "nodes/kiosk".to_owned(), import_id: "i".to_owned(), replace: false };
     let mut rows: Vec<v1::Sku> = goods()
         .iter()
         .filter(|(name, _)| name.starts_with("nodes/shop/"))
@@ -375,10 +404,11 @@ async fn an_import_acknowledges_every_row_and_can_replace() {
     assert_eq!(acks.iter().filter(|ack| !ack.error.is_empty()).count(), 2);
     let linked = acks.iter().filter(|ack| ack.match_state() == v1::MatchState::LinkedAuto).count();
     assert!(linked * 10 >= good * 8, "{linked} of {good}");
-    let summary = |answers: &[v1::ImportSkusResponse]| match answers.last().and_then(|last| last.message.clone()) {
-        Some(import_skus_response::Message::Summary(summary)) => summary,
-        other => panic!("{other:?}"),
-    };
+    let summary =
+        |answers: &[v1::ImportSkusResponse]| match answers.last().and_then(|last| last.message.clone()) {
+            Some(import_skus_response::Message::Summary(summary)) => summary,
+            other => panic!("{other:?}"),
+        };
     assert_eq!(summary(&answers).created, good as i64);
 
     // Again: nothing is written twice. Then a shorter one that replaces.
@@ -402,7 +432,10 @@ async fn watching_shows_every_change_once_and_in_order() {
         let mut catalog = CatalogServiceClient::new(running.admin());
         tokio::spawn(async move {
             for i in 0..20 {
-                catalog.update_sku(update(&format!("nodes/shop/skus/W{i}"), &format!("盐 {i}00g"))).await.unwrap();
+                catalog
+                    .update_sku(update(&format!("nodes/shop/skus/W{i}"), &format!("盐 {i}00g")))
+                    .await
+                    .unwrap();
             }
         })
     };
@@ -495,7 +528,8 @@ async fn nodes_policies_and_operations() {
 
     // Archived, its SKUs are not found any more; brought back, they are.
     let mut matches = MatchServiceClient::new(running.admin());
-    let find = v1::FindMatchesRequest { query: free("海天酱油500ml"), max_results: 50, ..Default::default() };
+    let find =
+        v1::FindMatchesRequest { query: free("海天酱油500ml"), max_results: 50, ..Default::default() };
     let archive = v1::ArchiveNodeRequest { name: "nodes/shop".to_owned(), ..Default::default() };
     nodes.archive_node(archive).await.unwrap();
     let of_shop = |found: &v1::FindMatchesResponse| {
@@ -550,7 +584,8 @@ async fn nodes_policies_and_operations() {
     let backup = v1::CreateBackupRequest { file_name: "copy.db".to_owned() };
     ended.push(admin.create_backup(backup).await.unwrap().into_inner().operation.unwrap());
     ended.push(admin.verify_store(v1::VerifyStoreRequest {}).await.unwrap().into_inner().operation.unwrap());
-    ended.push(admin.rebuild_index(v1::RebuildIndexRequest {}).await.unwrap().into_inner().operation.unwrap());
+    ended
+        .push(admin.rebuild_index(v1::RebuildIndexRequest {}).await.unwrap().into_inner().operation.unwrap());
     for operation in ended {
         let wait = v1::WaitOperationRequest { name: operation.name, timeout: None };
         let done = operations.wait_operation(wait).await.unwrap().into_inner().operation.unwrap();

@@ -42,11 +42,7 @@ impl Live {
         Ok((saved, ack))
     }
 
-    async fn put_rows(
-        &self,
-        writes: &[SkuWrite],
-        writer: &Writer,
-    ) -> Result<(Vec<Saved>, Vec<Effect>, Ack)> {
+    async fn put_rows(&self, writes: &[SkuWrite], writer: &Writer) -> Result<(Vec<Saved>, Vec<Effect>, Ack)> {
         let writing = self.write().await;
         self.catch_up(&writing).await?;
         let (batch, effects) = self.batch_of_rows(writes, writer)?;
@@ -149,7 +145,8 @@ impl Live {
         }
         let emptied: Vec<MasterId> = self.read(|world| {
             let ledger = &world.ledger;
-            let mut masters: Vec<MasterId> = keys.iter().filter_map(|key| ledger.master_of(key).cloned()).collect();
+            let mut masters: Vec<MasterId> =
+                keys.iter().filter_map(|key| ledger.master_of(key).cloned()).collect();
             masters.sort();
             masters.dedup();
             masters.retain(|id| {
@@ -196,7 +193,12 @@ impl Live {
     }
 
     /// Writes a node. What its SKUs may be linked to changes with its policy and its archive time.
-    pub async fn put_node(&self, node: &Node, expect: Expect, writer: &Writer) -> Result<(Stored<Node>, Ack)> {
+    pub async fn put_node(
+        &self,
+        node: &Node,
+        expect: Expect,
+        writer: &Writer,
+    ) -> Result<(Stored<Node>, Ack)> {
         let writing = self.write().await;
         self.catch_up(&writing).await?;
         let before = self.read(|world| world.ledger.nodes.get(&node.id).cloned())?;

@@ -17,7 +17,12 @@ use store::{Batch, Expect, Mutation};
 const KEPT_CANDIDATES: usize = 8;
 
 impl Live {
-    pub(crate) async fn batch_of(&self, draft: Draft, changed: &FxHashSet<SkuKey>, actor: &Actor) -> Result<Batch> {
+    pub(crate) async fn batch_of(
+        &self,
+        draft: Draft,
+        changed: &FxHashSet<SkuKey>,
+        actor: &Actor,
+    ) -> Result<Batch> {
         let mut batch = Batch::new(now(), actor, "link");
         let new_ids: Vec<Option<MasterId>> = draft
             .groups
@@ -36,7 +41,8 @@ impl Live {
         };
         let written: Vec<usize> = (0..draft.groups.len()).filter(|at| is_written(*at)).collect();
 
-        let mut keys: BTreeSet<SkuKey> = draft.asks.iter().flat_map(|ask| [ask.sku.clone(), ask.other.clone()]).collect();
+        let mut keys: BTreeSet<SkuKey> =
+            draft.asks.iter().flat_map(|ask| [ask.sku.clone(), ask.other.clone()]).collect();
         for at in &written {
             keys.extend(draft.groups[*at].members.iter().cloned());
         }
@@ -46,8 +52,13 @@ impl Live {
             .flat_map(|at| draft.groups[*at].master.iter().chain(&draft.groups[*at].merged))
             .cloned()
             .collect();
-        let masters: FxHashMap<MasterId, Stored<Master>> =
-            self.store().masters(&masters).await?.into_iter().map(|row| (row.value.id.clone(), row)).collect();
+        let masters: FxHashMap<MasterId, Stored<Master>> = self
+            .store()
+            .masters(&masters)
+            .await?
+            .into_iter()
+            .map(|row| (row.value.id.clone(), row))
+            .collect();
 
         // Where every moved SKU goes.
         let mut moved: FxHashMap<SkuKey, Option<MasterId>> = FxHashMap::default();
@@ -71,7 +82,9 @@ impl Live {
                     let Some(row) = masters.get(id) else { continue };
                     let golden = keeping_overrides(golden, &row.value.golden);
                     let master = Master { golden, ..row.value.clone() };
-                    batch.mutations.push(Mutation::PutMaster { master, expect: Expect::Version(row.version) });
+                    batch
+                        .mutations
+                        .push(Mutation::PutMaster { master, expect: Expect::Version(row.version) });
                 }
                 (None, Some(id)) => {
                     let (state, standing) = (MasterState::Live, Standing::Proposed);
@@ -99,7 +112,10 @@ impl Live {
 
         self.links(&draft, changed, &moved, &mut batch).await?;
         for ask in &draft.asks {
-            batch.mutations.push(Mutation::PutReview { review: self.review(ask, &new_ids, &skus), expect: Expect::Absent });
+            batch.mutations.push(Mutation::PutReview {
+                review: self.review(ask, &new_ids, &skus),
+                expect: Expect::Absent,
+            });
         }
         self.read(|world| {
             let ledger = &world.ledger;
@@ -114,7 +130,8 @@ impl Live {
                 let expect = Expect::Version(info.version);
                 batch.mutations.push(Mutation::SetState { key: key.clone(), state: *state, expect });
             }
-            let mut news: Vec<&SkuKey> = changed.iter().filter(|key| ledger.skus.contains_key(*key)).collect();
+            let mut news: Vec<&SkuKey> =
+                changed.iter().filter(|key| ledger.skus.contains_key(*key)).collect();
             news.sort();
             for key in news {
                 let Some(&row) = world.graph.rows.get(key) else { continue };
@@ -135,7 +152,8 @@ impl Live {
     /// `members` in the order of their keys.
     pub(crate) fn golden_of(&self, members: &[&LocalSku]) -> Option<Golden> {
         let golden = self.engine().golden(members)?;
-        let sourced = |value: link::golden::Sourced| SourcedValue { value: value.value, source: Some(value.source) };
+        let sourced =
+            |value: link::golden::Sourced| SourcedValue { value: value.value, source: Some(value.source) };
         Some(Golden {
             name: sourced(golden.name),
             brand: golden.brand.map(sourced),
@@ -175,7 +193,8 @@ impl Live {
             Home::New(at) => new_ids[*at].clone().expect("a group that is asked about needs a master"),
         };
         let veto = ask.veto.as_ref().map(|veto| format!("veto:{veto}; ")).unwrap_or_default();
-        let reason = skus.get(&ask.sku).zip(skus.get(&ask.other)).map(|(a, b)| self.engine().reason(a, b, None));
+        let reason =
+            skus.get(&ask.sku).zip(skus.get(&ask.other)).map(|(a, b)| self.engine().reason(a, b, None));
         let evidence = Evidence {
             other: Some(ask.other.clone()),
             veto: ask.veto.clone(),

@@ -127,9 +127,7 @@ impl Planner<'_> {
 
     fn rules(&self, a: u32, b: u32) -> Rules {
         let (a, b) = (&self.graph.records[a as usize], &self.graph.records[b as usize]);
-        self.ledger
-            .policies
-            .rules([&a.key.node, &b.key.node], [a.category.as_deref(), b.category.as_deref()])
+        self.ledger.policies.rules([&a.key.node, &b.key.node], [a.category.as_deref(), b.category.as_deref()])
     }
 
     /// A pair's confidence on the scale of the global policy.
@@ -312,11 +310,8 @@ impl Planner<'_> {
                 settled.push(Settled { master: None, merged: Vec::new(), members: free });
                 continue;
             };
-            let mut group = Settled {
-                master: Some((*first).clone()),
-                merged: Vec::new(),
-                members: all_of(first),
-            };
+            let mut group =
+                Settled { master: Some((*first).clone()), merged: Vec::new(), members: all_of(first) };
             for master in rest {
                 let members = all_of(master);
                 if self.has_room(region, &group, &members, Some(master)) {
@@ -340,10 +335,8 @@ impl Planner<'_> {
         }
         settled.retain(|group| !group.members.is_empty());
         let rows = |members: Vec<u32>| members.into_iter().map(|at| region.rows[at as usize]).collect();
-        let settled = settled
-            .into_iter()
-            .map(|group| Settled { members: rows(group.members), ..group })
-            .collect();
+        let settled =
+            settled.into_iter().map(|group| Settled { members: rows(group.members), ..group }).collect();
         (settled, stale.into_iter().map(|at| region.rows[at as usize]).collect())
     }
 
@@ -432,8 +425,7 @@ impl Planner<'_> {
         }
         let is_inner = |group: u32| inner.contains(&region.rows[groups[group as usize].members[0] as usize]);
         let members: Vec<Vec<u32>> = groups.iter().map(|group| group.members.clone()).collect();
-        let decisions =
-            link::decide(&region.nodes, &region.pairs, &group_of, &members, &constraints, policy);
+        let decisions = link::decide(&region.nodes, &region.pairs, &group_of, &members, &constraints, policy);
         let ranks: Vec<u32> = (0..region.rows.len() as u32).collect();
         let as_groups = link::Groups { group_of: group_of.clone(), members: members.clone(), decisions };
         let (asked, _) = link::questions(&region.pairs, &as_groups, &ranks, QUESTIONS);
@@ -641,21 +633,18 @@ impl Planner<'_> {
                         }
                 })
             };
+            let has_master = groups[group as usize].master.is_some();
+            // Confirmed by a decision about the group, such as a merge or a split by hand.
+            let stays_confirmed = info.state == MatchState::LinkedConfirmed && !self.changed.contains(key);
             let state = if size > 1 {
                 if stale.contains(row) {
                     MatchState::Stale
-                } else if says(Verdict::Same) {
-                    MatchState::LinkedConfirmed
-                } else if info.state == MatchState::LinkedConfirmed
-                    && groups[group as usize].master.is_some()
-                    && !self.changed.contains(key)
-                {
-                    // Confirmed by a group decision, such as a merge by hand.
+                } else if says(Verdict::Same) || has_master && stays_confirmed {
                     MatchState::LinkedConfirmed
                 } else {
                     MatchState::LinkedAuto
                 }
-            } else if says(Verdict::New) && groups[group as usize].master.is_some() {
+            } else if has_master && (says(Verdict::New) || stays_confirmed) {
                 MatchState::LinkedConfirmed
             } else if waiting.contains(&group) {
                 MatchState::PendingReview

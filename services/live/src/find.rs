@@ -220,9 +220,7 @@ fn select(world: &World, found: Vec<(u32, PairState)>, asked: &LocalSku, wanted:
     found
         .into_iter()
         .filter(|(_, state)| state.confidence.get() >= wanted.min_confidence)
-        .filter(|(row, _)| {
-            nodes.is_empty() || nodes.contains(&world.graph.records[*row as usize].key.node)
-        })
+        .filter(|(row, _)| nodes.is_empty() || nodes.contains(&world.graph.records[*row as usize].key.node))
         .take(wanted.most)
         .map(hit)
         .collect()

@@ -175,7 +175,8 @@ impl Graph {
     /// The pairs of a record that have a chance.
     pub fn active(&self, row: u32) -> impl Iterator<Item = (u32, PairState)> {
         let pairs = self.records[row as usize].pairs.iter().copied();
-        pairs.filter_map(|pair| self.pairs[pair as usize].state.map(|state| (pair, state)))
+        pairs
+            .filter_map(|pair| self.pairs[pair as usize].state.map(|state| (pair, state)))
             .filter(|(_, state)| state.is_active())
     }
 

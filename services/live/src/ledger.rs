@@ -269,7 +269,9 @@ impl Ledger {
         let others: Vec<SkuKey> = match decision.verdict {
             Verdict::Unsure => return,
             Verdict::Same => decision.other.iter().cloned().collect(),
-            Verdict::Different | Verdict::New => seen.members.into_iter().chain(decision.other.clone()).collect(),
+            Verdict::Different | Verdict::New => {
+                seen.members.into_iter().chain(decision.other.clone()).collect()
+            }
         };
         let own = (decision.verdict == Verdict::New).then(|| decision.sku.clone());
         for other in others.iter().chain(&own) {

@@ -192,11 +192,7 @@ impl Graph {
 
     /// Scores a name that is not stored against all records, as if it were the only record of a node of its own: exactly what a full
     /// run under the same statistics would say. Best first, ties by key.
-    pub fn score_name(
-        &self,
-        engine: &Engine,
-        sku: &LocalSku,
-    ) -> Result<Vec<(u32, PairState)>, EngineError> {
+    pub fn score_name(&self, engine: &Engine, sku: &LocalSku) -> Result<Vec<(u32, PairState)>, EngineError> {
         let mut read = engine.read(&[sku], &self.statistics)?;
         let Some(ReadRecord { parsed, vector, profile }) = read.pop() else { return Ok(Vec::new()) };
         let probe = Probe { node: None, parsed: &parsed, vector: vector.view() };
@@ -277,4 +273,3 @@ impl Graph {
         });
     }
 }
-

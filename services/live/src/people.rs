@@ -8,8 +8,8 @@ use crate::notes::{self, Evidence, Seen};
 use crate::service::{Live, Writer, machine, now};
 use domain::{
     Confidence, Decision, DecisionId, Eyes, Freshness, Link, LinkCause, LinkInverse, LocalSku, Master,
-    MasterId, MasterState, MatchState, Review, ReviewId, ReviewState, SkuKey, SourcedValue, Standing,
-    Stored, Verdict, Version,
+    MasterId, MasterState, MatchState, Review, ReviewId, ReviewState, SkuKey, SourcedValue, Standing, Stored,
+    Verdict, Version,
 };
 use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
@@ -78,7 +78,8 @@ impl Live {
         let Some(request) = &writer.request else { return Ok(None) };
         let Some(ack) = self.store().replay(request).await? else { return Ok(None) };
         let id = DecisionId::new(&String::from_utf8_lossy(&ack.response));
-        let vote = self.store().decision(&id).await?.is_some_and(|row| notes::read::<Seen>(&row.value.seen).vote);
+        let vote =
+            self.store().decision(&id).await?.is_some_and(|row| notes::read::<Seen>(&row.value.seen).vote);
         self.outcome(&id, vote, ack).await.map(Some)
     }
 
@@ -172,7 +173,8 @@ impl Live {
             (world.ledger.policies.global().eyes, world.ledger.master_of(&review.sku).cloned())
         })?;
         let Some(own) = own.filter(|own| *own != master.value.id) else { return Ok(false) };
-        let confirmed = self.store().master(&own).await?.is_some_and(|row| row.value.standing == Standing::Confirmed);
+        let confirmed =
+            self.store().master(&own).await?.is_some_and(|row| row.value.standing == Standing::Confirmed);
         if eyes == Eyes::Two || !confirmed || master.value.standing != Standing::Confirmed {
             return Ok(false);
         }
@@ -208,7 +210,8 @@ impl Live {
         let (own, own_members, members) = self.read(|world| {
             let own = world.ledger.master_of(sku).filter(|own| *own != target).cloned();
             let group = world.ledger.group_of(sku);
-            let members = world.ledger.masters.get(target).map(|info| info.members.clone()).unwrap_or_default();
+            let members =
+                world.ledger.masters.get(target).map(|info| info.members.clone()).unwrap_or_default();
             (own, group, members)
         })?;
         let is_member = members.contains(sku);
@@ -233,10 +236,11 @@ impl Live {
             );
             return Err(LiveError::precondition(target, rule));
         };
-        let whole = own.is_some() && self.read(|world| {
-            let own = own.as_ref().and_then(|own| world.ledger.masters.get(own));
-            own.is_some_and(|own| own.members.iter().all(|key| moving.contains(key)))
-        })?;
+        let whole = own.is_some()
+            && self.read(|world| {
+                let own = own.as_ref().and_then(|own| world.ledger.masters.get(own));
+                own.is_some_and(|own| own.members.iter().all(|key| moving.contains(key)))
+            })?;
         self.move_links(&moving, Some(target), &members, batch).await?;
         for key in &moving {
             batch.mutations.push(Mutation::SetMember { key: key.clone(), master: Some(target.clone()) });
@@ -245,7 +249,9 @@ impl Live {
             && let Some(row) = self.store().master(own).await?
         {
             let merged = Master { state: MasterState::Merged { into: target.clone() }, ..row.value };
-            batch.mutations.push(Mutation::PutMaster { master: merged, expect: Expect::Version(row.version) });
+            batch
+                .mutations
+                .push(Mutation::PutMaster { master: merged, expect: Expect::Version(row.version) });
         }
         let mut all: Vec<SkuKey> = members.iter().chain(&moving).cloned().collect();
         all.sort();
@@ -253,7 +259,8 @@ impl Live {
         self.put_golden(master, &all, Standing::Confirmed, batch).await?;
         let confirmed: BTreeSet<&SkuKey> = decision.other.iter().chain([sku]).collect();
         for key in &all {
-            let state = if confirmed.contains(key) { MatchState::LinkedConfirmed } else { MatchState::LinkedAuto };
+            let state =
+                if confirmed.contains(key) { MatchState::LinkedConfirmed } else { MatchState::LinkedAuto };
             let before = self.read(|world| world.ledger.skus.get(key).map(|info| info.state))?;
             // What was confirmed stays so.
             if confirmed.contains(key) || before.is_some_and(|state| !state.is_linked()) {
@@ -290,7 +297,9 @@ impl Live {
         let golden = self.golden_of(&rows).map(|golden| keeping_overrides(golden, &master.value.golden));
         let golden = golden.unwrap_or_else(|| master.value.golden.clone());
         let master_now = Master { golden, standing, ..master.value.clone() };
-        batch.mutations.push(Mutation::PutMaster { master: master_now, expect: Expect::Version(master.version) });
+        batch
+            .mutations
+            .push(Mutation::PutMaster { master: master_now, expect: Expect::Version(master.version) });
         Ok(())
     }
 
@@ -326,7 +335,9 @@ impl Live {
         let Some(row) = self.store().master(master).await? else { return Ok(()) };
         if rest.is_empty() {
             let retired = Master { state: MasterState::Retired, ..row.value };
-            batch.mutations.push(Mutation::PutMaster { master: retired, expect: Expect::Version(row.version) });
+            batch
+                .mutations
+                .push(Mutation::PutMaster { master: retired, expect: Expect::Version(row.version) });
             return Ok(());
         }
         let standing = row.value.standing;
@@ -339,7 +350,11 @@ impl Live {
         let members = master.as_ref().map(|master| self.members_of(master)).transpose()?.unwrap_or_default();
         if let (Some(master), [_]) = (&master, members.as_slice()) {
             // Its own already; a master that was retired above cannot be: it would have been the asked one.
-            if !batch.mutations.iter().any(|m| matches!(m, Mutation::PutMaster { master: m, .. } if m.id == *master)) {
+            if !batch
+                .mutations
+                .iter()
+                .any(|m| matches!(m, Mutation::PutMaster { master: m, .. } if m.id == *master))
+            {
                 if let Some(row) = self.store().master(master).await? {
                     self.put_golden(&row, &members, Standing::Confirmed, batch).await?;
                     let state = MatchState::LinkedConfirmed;
@@ -358,11 +373,17 @@ impl Live {
         Ok(())
     }
 
-    async fn new_master(&self, members: &[SkuKey], standing: Standing, batch: &mut Batch) -> Result<MasterId> {
+    async fn new_master(
+        &self,
+        members: &[SkuKey],
+        standing: Standing,
+        batch: &mut Batch,
+    ) -> Result<MasterId> {
         let skus = self.skus_by_key(members.to_vec()).await?;
         let rows: Vec<&LocalSku> = members.iter().filter_map(|key| skus.get(key)).collect();
         let golden = self.golden_of(&rows).ok_or_else(|| LiveError::not_found("sku", &members[0]))?;
-        let master = Master { id: MasterId::new(&self.new_id("m")), state: MasterState::Live, golden, standing };
+        let master =
+            Master { id: MasterId::new(&self.new_id("m")), state: MasterState::Live, golden, standing };
         let id = master.id.clone();
         batch.mutations.push(Mutation::PutMaster { master, expect: Expect::Absent });
         Ok(id)
@@ -401,7 +422,9 @@ impl Live {
             })?;
             if lives {
                 let open = Review { state: ReviewState::Open, ..row.value.clone() };
-                batch.mutations.push(Mutation::PutReview { review: open, expect: Expect::Version(row.version) });
+                batch
+                    .mutations
+                    .push(Mutation::PutReview { review: open, expect: Expect::Version(row.version) });
             }
         }
         let ack = self.store().commit(&batch).await?;
@@ -414,7 +437,11 @@ impl Live {
     }
 
     /// A batch by hand: decisions and what they change, then linking around them.
-    async fn by_hand(&self, writer: &Writer, step: impl AsyncFnOnce(&mut Batch, &mut FxHashSet<SkuKey>) -> Result<()>) -> Result<Ack> {
+    async fn by_hand(
+        &self,
+        writer: &Writer,
+        step: impl AsyncFnOnce(&mut Batch, &mut FxHashSet<SkuKey>) -> Result<()>,
+    ) -> Result<Ack> {
         if let Some(request) = &writer.request
             && let Some(ack) = self.store().replay(request).await?
         {
@@ -479,7 +506,8 @@ impl Live {
             let graph = &world.graph;
             let profile = |key: &SkuKey| graph.rows.get(key).map(|row| &graph.records[*row as usize].profile);
             let Some(own) = profile(sku) else { return Vec::new() };
-            let against = |key: &&SkuKey| profile(key).is_some_and(|other| score::veto::find(own, other).is_some());
+            let against =
+                |key: &&SkuKey| profile(key).is_some_and(|other| score::veto::find(own, other).is_some());
             members.iter().filter(against).cloned().collect()
         })
     }
@@ -488,7 +516,8 @@ impl Live {
         match self.contradictions(sku, members)?.first() {
             None => Ok(()),
             Some(member) => {
-                let rule = format!("{sku} contradicts its member {member}: give force to link them all the same");
+                let rule =
+                    format!("{sku} contradicts its member {member}: give force to link them all the same");
                 Err(LiveError::precondition(master, rule))
             }
         }
@@ -554,7 +583,8 @@ impl Live {
                 let source = self.live_master(id, None).await?;
                 let both = [&source, &row].iter().all(|row| row.value.standing == Standing::Confirmed);
                 if eyes == Eyes::Four && both && *eye == Eye::First {
-                    let rule = "NEEDS_SECOND_PERSON: both are confirmed, and policy wants an approver to merge them";
+                    let rule =
+                        "NEEDS_SECOND_PERSON: both are confirmed, and policy wants an approver to merge them";
                     return Err(LiveError::precondition(id, rule));
                 }
                 let members = self.members_of(id)?;
@@ -609,7 +639,10 @@ impl Live {
             let (gone, rest): (Vec<SkuKey>, Vec<SkuKey>) =
                 members.iter().cloned().partition(|key| leaving.contains(key));
             if gone.is_empty() || rest.is_empty() {
-                return Err(LiveError::precondition(master, "must keep a member and lose a member in a split"));
+                return Err(LiveError::precondition(
+                    master,
+                    "must keep a member and lose a member in a split",
+                ));
             }
             self.move_links(&gone, None, &BTreeSet::new(), batch).await?;
             let id = self.new_master(&gone, Standing::Confirmed, batch).await?;
@@ -660,7 +693,9 @@ impl Live {
                 }
             }
             let written = Master { golden, ..row.value.clone() };
-            batch.mutations.push(Mutation::PutMaster { master: written, expect: Expect::Version(row.version) });
+            batch
+                .mutations
+                .push(Mutation::PutMaster { master: written, expect: Expect::Version(row.version) });
             Ok(())
         })
         .await

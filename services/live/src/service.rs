@@ -385,7 +385,8 @@ impl Live {
         self.read(|world| {
             let graph = &world.graph;
             let ends = moved.iter().flat_map(|(pair, _)| graph.pairs[*pair as usize].ends);
-            let rows: FxHashSet<u32> = ends.chain(groups.iter().map(|(row, _)| *row)).chain(searching).collect();
+            let rows: FxHashSet<u32> =
+                ends.chain(groups.iter().map(|(row, _)| *row)).chain(searching).collect();
             rows.into_iter()
                 .filter(|row| is_there(graph, *row))
                 .map(|row| graph.records[row as usize].key.clone())
@@ -447,7 +448,10 @@ impl Live {
                 Err(error) => return Err(error.into()),
             }
         }
-        tracing::warn!(skus = touched.len(), "linking was given up: others kept writing; the SKUs stay not_run");
+        tracing::warn!(
+            skus = touched.len(),
+            "linking was given up: others kept writing; the SKUs stay not_run"
+        );
         Ok(())
     }
 

@@ -415,7 +415,10 @@ fn serve_options(language: Language) -> Vec<Arg> {
             "config",
             "TONGPIN_CONFIG",
             file,
-            say("Settings as TOML; flags and environment win over it", "TOML 格式的设置；命令行和环境变量优先"),
+            say(
+                "Settings as TOML; flags and environment win over it",
+                "TOML 格式的设置；命令行和环境变量优先",
+            ),
         ),
         path(
             "data",
@@ -433,7 +436,12 @@ fn serve_options(language: Language) -> Vec<Arg> {
             .value_name("IP:PORT")
             .value_parser(value_parser!(SocketAddr))
             .help(say("Where to listen (127.0.0.1:7070)", "监听地址（127.0.0.1:7070）")),
-        path("backups", "TONGPIN_BACKUPS", folder, say("Where backups go (DIR/backups)", "备份文件夹（数据文件夹/backups）")),
+        path(
+            "backups",
+            "TONGPIN_BACKUPS",
+            folder,
+            say("Where backups go (DIR/backups)", "备份文件夹（数据文件夹/backups）"),
+        ),
         path("tls-cert", "TONGPIN_TLS_CERT", file, say("Certificate (PEM)", "证书（PEM）")),
         path("tls-key", "TONGPIN_TLS_KEY", file, say("Its key (PEM)", "证书私钥（PEM）")),
         path(

@@ -63,7 +63,8 @@ enum Log {
 }
 
 fn log(kind: Log) {
-    let filter = |usual: &str| EnvFilter::try_from_env("TONGPIN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    let filter =
+        |usual: &str| EnvFilter::try_from_env("TONGPIN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr);
     match kind {
         Log::Command => builder.with_env_filter(filter("error")).init(),

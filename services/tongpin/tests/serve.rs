@@ -66,7 +66,8 @@ fn get_sku(served: &Served, key: &str) -> (u16, String) {
 
 fn run_example(served: &Served, key: &str) -> String {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gateway/examples/first_steps.py");
-    let output = Command::new("python3").arg(example).args([&served.address, key]).output().expect("python3 runs");
+    let output =
+        Command::new("python3").arg(example).args([&served.address, key]).output().expect("python3 runs");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
     out.into_owned()

@@ -31,14 +31,16 @@ impl Shared {
         };
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > 128 || name.starts_with('.') || !name.chars().all(allowed) {
-            let text = "must be letters, digits, '-', '_' and '.', not beginning with a dot: a name, not a path";
+            let text =
+                "must be letters, digits, '-', '_' and '.', not beginning with a dot: a name, not a path";
             return Err(Failure::field("file_name", text));
         }
         Ok(folder.join(name))
     }
 
     async fn note(&self, method: &str, actor: &Actor, subject: &str) -> Result<(), Failure> {
-        let note = AuditNote { action: method.to_owned(), subject: subject.to_owned(), detail: String::new() };
+        let note =
+            AuditNote { action: method.to_owned(), subject: subject.to_owned(), detail: String::new() };
         Ok(self.live.store().audit(now(), actor, &note, "done").await?)
     }
 }
@@ -224,12 +226,13 @@ impl v1::admin_service_server::AdminService for Administration {
         self.0
             .call("AdminService.GetModelInfo", Right::Administer, request, |_, _| async move {
                 let versions = shared.live.engine().versions().into_iter();
-                let models = versions.filter(|(role, _)| *role != "tongpin").map(|(role, version)| v1::ModelInfo {
-                    role: role.to_owned(),
-                    version,
-                    sha256: String::new(),
-                    origin: "the project's models folder; its cards state origin and licence".to_owned(),
-                });
+                let models =
+                    versions.filter(|(role, _)| *role != "tongpin").map(|(role, version)| v1::ModelInfo {
+                        role: role.to_owned(),
+                        version,
+                        sha256: String::new(),
+                        origin: "the project's models folder; its cards state origin and licence".to_owned(),
+                    });
                 Ok(v1::GetModelInfoResponse { models: models.collect() })
             })
             .await

@@ -45,7 +45,10 @@ async fn row_of(
             "price" => merged.price = from.price,
             other => {
                 let known = FIELDS.join(", ");
-                return Err(Failure::field("update_mask", format!("names `{other}`: {known} can be changed")));
+                return Err(Failure::field(
+                    "update_mask",
+                    format!("names `{other}`: {known} can be changed"),
+                ));
             }
         }
     }
@@ -94,7 +97,10 @@ async fn with_masters(
 
 #[tonic::async_trait]
 impl v1::catalog_service_server::CatalogService for Catalog {
-    async fn get_sku(&self, request: Request<v1::GetSkuRequest>) -> Result<Response<v1::GetSkuResponse>, Status> {
+    async fn get_sku(
+        &self,
+        request: Request<v1::GetSkuRequest>,
+    ) -> Result<Response<v1::GetSkuResponse>, Status> {
         let shared = self.0.clone();
         self.0
             .call("CatalogService.GetSku", Right::Read, request, |_, message| async move {
@@ -185,7 +191,9 @@ impl v1::catalog_service_server::CatalogService for Catalog {
                 let writer = caller.writer(&message.request_id, &message, &message.name);
                 let ack = match shared.live.delete_skus(&[(key.clone(), expect)], &writer).await {
                     Ok(ack) => ack,
-                    Err(live::LiveError::Store(store::StoreError::NotFound { .. })) if message.allow_missing => {
+                    Err(live::LiveError::Store(store::StoreError::NotFound { .. }))
+                        if message.allow_missing =>
+                    {
                         return Ok(v1::DeleteSkuResponse { sku: None, change_sequence: 0 });
                     }
                     Err(error) => return Err(error.into()),

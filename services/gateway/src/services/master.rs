@@ -19,7 +19,8 @@ impl Shared {
     /// A master as the wire tells it, with the number of its members.
     pub async fn master_message(&self, id: &MasterId) -> Result<v1::Master, Failure> {
         let row = self.live.store().master(id).await?;
-        let row = row.ok_or_else(|| Failure::NotFound(format!("master `{id}` does not exist: check the name")))?;
+        let row =
+            row.ok_or_else(|| Failure::NotFound(format!("master `{id}` does not exist: check the name")))?;
         Ok(convert::master(&row, self.count_members(id).await?))
     }
 
@@ -269,7 +270,8 @@ impl v1::master_service_server::MasterService for Masters {
                             return Err(Failure::field("update_mask", text));
                         }
                     };
-                    let value = value.as_ref().map(|value| value.value.clone()).filter(|text| !text.is_empty());
+                    let value =
+                        value.as_ref().map(|value| value.value.clone()).filter(|text| !text.is_empty());
                     values.push((field, value));
                 }
                 let expect = convert::parse_etag("master.etag", &from.etag)?;
@@ -331,10 +333,8 @@ impl v1::master_service_server::MasterService for Masters {
                         created: revision.at,
                         updated: revision.at,
                     };
-                    let master = v1::Master {
-                        create_time: None,
-                        ..convert::master(&row, revision.members.len())
-                    };
+                    let master =
+                        v1::Master { create_time: None, ..convert::master(&row, revision.members.len()) };
                     v1::MasterRevision {
                         revision: revision.number.0,
                         master: Some(master),

@@ -103,7 +103,8 @@ impl v1::match_service_server::MatchService for Matching {
                         let others = row.value.other.iter().chain(&seen.members).chain([&row.value.sku]);
                         others.into_iter().any(|key| key == right)
                     };
-                    decisions.extend(paged.items.iter().filter(about).map(|row| names::decision(&row.value.id)));
+                    decisions
+                        .extend(paged.items.iter().filter(about).map(|row| names::decision(&row.value.id)));
                 }
                 let model = shared.live.engine().scorer_version();
                 let language = convert::language(&message.language_code);

@@ -18,7 +18,9 @@ async fn live_skus(live: &Live, keys: &[SkuKey]) -> Result<Vec<Saved>, Failure> 
     let saved = live.saved(keys).await?;
     match saved.iter().find(|saved| !saved.sku.value.is_live()) {
         None => Ok(saved),
-        Some(gone) => Err(Failure::NotFound(format!("sku `{}` is deleted: undelete it first", gone.sku.value.sku.key))),
+        Some(gone) => {
+            Err(Failure::NotFound(format!("sku `{}` is deleted: undelete it first", gone.sku.value.sku.key)))
+        }
     }
 }
 

@@ -16,7 +16,9 @@ pub struct Nodes(pub Arc<Shared>);
 impl Nodes {
     async fn existing(shared: &Shared, id: &NodeId) -> Result<Stored<Node>, Failure> {
         let row = shared.live.store().node(id).await?;
-        row.ok_or_else(|| Failure::NotFound(format!("node `{id}` does not exist: create it, or check the id")))
+        row.ok_or_else(|| {
+            Failure::NotFound(format!("node `{id}` does not exist: create it, or check the id"))
+        })
     }
 }
 
@@ -44,7 +46,10 @@ fn merged(before: &Node, from: &v1::Node, mask: &[String]) -> Result<Node, Failu
             "link_policy" => node.holding = convert::parse_holding(from.link_policy)?,
             other => {
                 let known = everything.join(", ");
-                return Err(Failure::field("update_mask", format!("names `{other}`: {known} can be changed")));
+                return Err(Failure::field(
+                    "update_mask",
+                    format!("names `{other}`: {known} can be changed"),
+                ));
             }
         }
     }
@@ -52,8 +57,14 @@ fn merged(before: &Node, from: &v1::Node, mask: &[String]) -> Result<Node, Failu
 }
 
 /// Keeps nothing, but fails as the write would.
-async fn try_node(shared: &Shared, node: &Node, expect: Expect, caller: &crate::call::Caller) -> Result<(), Failure> {
-    let batch = Batch::new(now(), caller.actor(), "node").with(Mutation::PutNode { node: node.clone(), expect });
+async fn try_node(
+    shared: &Shared,
+    node: &Node,
+    expect: Expect,
+    caller: &crate::call::Caller,
+) -> Result<(), Failure> {
+    let batch =
+        Batch::new(now(), caller.actor(), "node").with(Mutation::PutNode { node: node.clone(), expect });
     shared.live.store().dry_run(&batch).await?;
     Ok(())
 }

@@ -28,7 +28,9 @@ impl Shared {
 
     async fn policy(&self, scope: &PolicyScope, version: i64) -> Result<Stored<Policy>, Failure> {
         let row = self.live.store().policy(scope, version).await?;
-        row.ok_or_else(|| Failure::NotFound(format!("policy {} version {version} does not exist", scope.key())))
+        row.ok_or_else(|| {
+            Failure::NotFound(format!("policy {} version {version} does not exist", scope.key()))
+        })
     }
 }
 
@@ -56,7 +58,8 @@ impl v1::policy_service_server::PolicyService for Policies {
                     return Ok(v1::CreatePolicyResponse { policy, change_sequence: 0 });
                 }
                 let all = shared.all_policies().await?;
-                let last = all.iter().filter(|row| row.value.scope == scope).map(|row| row.value.number).max();
+                let last =
+                    all.iter().filter(|row| row.value.scope == scope).map(|row| row.value.number).max();
                 let policy = Policy {
                     number: last.unwrap_or(0) + 1,
                     zones: convert::parse_zones(&from)?,
@@ -66,8 +69,8 @@ impl v1::policy_service_server::PolicyService for Policies {
                     activity: Activity::Inactive,
                     scope,
                 };
-                let mut batch =
-                    Batch::new(now(), caller.actor(), "policy").with(Mutation::AddPolicy { policy: policy.clone() });
+                let mut batch = Batch::new(now(), caller.actor(), "policy")
+                    .with(Mutation::AddPolicy { policy: policy.clone() });
                 if message.validate_only {
                     shared.live.store().dry_run(&batch).await?;
                     let policy = Some(convert::policy(&policy, None));
@@ -131,7 +134,8 @@ impl v1::policy_service_server::PolicyService for Policies {
                     for id in [one, two] {
                         let node = shared.live.store().node(id).await?;
                         if node.is_none_or(|row| row.value.archived.is_some()) {
-                            let rule = "is archived or does not exist: a policy for it cannot hold".to_owned();
+                            let rule =
+                                "is archived or does not exist: a policy for it cannot hold".to_owned();
                             return Err(StoreError::Precondition { subject: id.to_string(), rule }.into());
                         }
                     }
@@ -171,7 +175,9 @@ impl v1::policy_service_server::PolicyService for Policies {
     ) -> Result<Response<v1::SimulatePolicyResponse>, Status> {
         self.0
             .call("PolicyService.SimulatePolicy", Right::Administer, request, |_, _| async move {
-                Err(Failure::Unimplemented("simulating a policy is not done yet: link a copy of the store with the bulk command"))
+                Err(Failure::Unimplemented(
+                    "simulating a policy is not done yet: link a copy of the store with the bulk command",
+                ))
             })
             .await
     }

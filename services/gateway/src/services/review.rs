@@ -232,7 +232,8 @@ impl v1::review_service_server::ReviewService for Reviews {
                 let until = convert::parse_time("defer_time", until)?;
                 let row = shared.review(&id).await?;
                 if !row.value.state.is_waiting() {
-                    let text = format!("review `{id}` is {}: nothing is left to put off", row.value.state.as_str());
+                    let text =
+                        format!("review `{id}` is {}: nothing is left to put off", row.value.state.as_str());
                     return Err(Failure::Precondition { reason: "RULE", text });
                 }
                 let held = row.value.lease_until.is_some_and(|until| until > now());
@@ -280,7 +281,9 @@ impl v1::review_service_server::ReviewService for Reviews {
         self.0
             .call("ReviewService.BatchDecideReviews", Right::Decide, request, |_, _| async move {
                 // One answer may settle or change the next question: all or none needs one plan over all of them.
-                Err(Failure::Unimplemented("deciding several at once is not done yet: call DecideReview for each"))
+                Err(Failure::Unimplemented(
+                    "deciding several at once is not done yet: call DecideReview for each",
+                ))
             })
             .await
     }
@@ -291,7 +294,9 @@ impl v1::review_service_server::ReviewService for Reviews {
     ) -> Result<Response<v1::PreviewDecisionResponse>, Status> {
         self.0
             .call("ReviewService.PreviewDecision", Right::Decide, request, |_, _| async move {
-                Err(Failure::Unimplemented("previews are not done yet: GetReview shows the SKU and the members"))
+                Err(Failure::Unimplemented(
+                    "previews are not done yet: GetReview shows the SKU and the members",
+                ))
             })
             .await
     }

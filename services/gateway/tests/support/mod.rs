@@ -22,7 +22,9 @@ pub fn engine() -> Arc<Engine> {
     static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
     let open = || {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
-        Arc::new(Engine::open(&models, &EngineOptions::default(), &Quiet).expect("the project's own models open"))
+        Arc::new(
+            Engine::open(&models, &EngineOptions::default(), &Quiet).expect("the project's own models open"),
+        )
     };
     ENGINE.get_or_init(open).clone()
 }
@@ -67,7 +69,8 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let address = format!("http://{}", gateway.address());
-        let channel = Channel::from_shared(address).expect("an address").connect().await.expect("a connection");
+        let channel =
+            Channel::from_shared(address).expect("an address").connect().await.expect("a connection");
         Running { gateway, live, channel, admin, folder }
     }
 
@@ -87,7 +90,8 @@ impl Running {
         let mut nodes = NodeServiceClient::new(self.admin());
         for id in ids {
             let node = v1::Node { display_name: (*id).to_owned(), ..v1::Node::default() };
-            let request = v1::CreateNodeRequest { node_id: (*id).to_owned(), node: Some(node), ..Default::default() };
+            let request =
+                v1::CreateNodeRequest { node_id: (*id).to_owned(), node: Some(node), ..Default::default() };
             nodes.create_node(request).await.expect("a node");
         }
     }
@@ -98,7 +102,8 @@ impl Running {
         running.nodes(&["shop", "store", "erp"]).await;
         let mut catalog = CatalogServiceClient::new(running.admin());
         let requests = goods().into_iter().map(|(name, text)| update(&name, &text)).collect();
-        let batch = v1::BatchUpdateSkusRequest { parent: "nodes/-".to_owned(), requests, ..Default::default() };
+        let batch =
+            v1::BatchUpdateSkusRequest { parent: "nodes/-".to_owned(), requests, ..Default::default() };
         catalog.batch_update_skus(batch).await.expect("the goods");
         running
     }

@@ -14,7 +14,9 @@ pub fn engine() -> Arc<Engine> {
     static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
     let open = || {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
-        Arc::new(Engine::open(&models, &EngineOptions::default(), &Quiet).expect("the project's own models open"))
+        Arc::new(
+            Engine::open(&models, &EngineOptions::default(), &Quiet).expect("the project's own models open"),
+        )
     };
     ENGINE.get_or_init(open).clone()
 }

@@ -80,7 +80,11 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
                 "管理员密钥（只显示这一次）：{key}"
             ));
         }
-        super::print(&say!(call.language, "listening on {scheme}://{address}", "正在监听 {scheme}://{address}"));
+        super::print(&say!(
+            call.language,
+            "listening on {scheme}://{address}",
+            "正在监听 {scheme}://{address}"
+        ));
         stop.recv().await;
         tracing::info!("stopping");
         gateway.stop().await;
@@ -91,15 +95,18 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
 
 fn read(path: &Path) -> Result<File, Failure> {
     let text = std::fs::read_to_string(path);
-    let text = text.map_err(|source| Failure::Config { path: path.to_owned(), detail: source.to_string() })?;
-    toml::from_str(&text).map_err(|error| Failure::Config { path: path.to_owned(), detail: error.to_string() })
+    let text =
+        text.map_err(|source| Failure::Config { path: path.to_owned(), detail: source.to_string() })?;
+    toml::from_str(&text)
+        .map_err(|error| Failure::Config { path: path.to_owned(), detail: error.to_string() })
 }
 
 fn settings(serving: &Serving, file: &File) -> Result<Settings, Failure> {
     let mut settings = Settings::new(serving.listen.or(file.listen).unwrap_or(LISTEN));
     let certificate = serving.certificate.clone().or_else(|| file.tls.certificate.clone());
     let key = serving.key.clone().or_else(|| file.tls.key.clone());
-    let client_authorities = serving.client_authorities.clone().or_else(|| file.tls.client_authorities.clone());
+    let client_authorities =
+        serving.client_authorities.clone().or_else(|| file.tls.client_authorities.clone());
     settings.tls = match (certificate, key) {
         (Some(certificate), Some(key)) => Some(Tls { certificate, key, client_authorities }),
         (None, None) if client_authorities.is_none() => None,
