@@ -1,6 +1,6 @@
 //! Which crate may use which, and which outside crates one room keeps to itself. A room uses rooms to its left in the
-//! flow, never to its right: domain ← normalize ← {embed, retrieve, score} ← link ← engine ← {gateway, console} ←
-//! tongpin; store sees domain only; evaluation sees engine. Dev-dependencies are exempt: tests may look around.
+//! flow, never to its right: domain ← normalize ← {embed, retrieve, score} ← link ← engine ← live ← {gateway,
+//! console} ← tongpin; store sees domain only; evaluation sees engine. Dev-dependencies are exempt: tests may look around.
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::BTreeSet;
@@ -16,8 +16,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tables", &["domain"]),
     ("store", &["domain"]),
     ("engine", &["domain", "normalize", "embed", "retrieve", "score", "link", "store"]),
+    ("live", &["domain", "retrieve", "score", "link", "engine", "store"]),
     ("api", &[]),
-    ("gateway", &["domain", "engine", "api"]),
+    ("gateway", &["domain", "engine", "live", "store", "api"]),
     ("console", &["domain", "engine"]),
     (
         "tongpin",
@@ -31,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tables",
             "store",
             "engine",
+            "live",
             "api",
             "gateway",
             "console",

@@ -6,7 +6,9 @@
 //! change a result.
 
 mod error;
+mod field;
 mod linking;
+mod live;
 mod models;
 mod pairwise;
 mod prepare;
@@ -14,7 +16,9 @@ mod progress;
 mod scoring;
 
 pub use error::EngineError;
+pub use field::{Holds, PairState};
 pub use linking::{LinkOptions, LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts, Verdict};
+pub use live::{Fit, NearPair, NodeTraits, ReadRecord, Statistics, Surrounding};
 pub use models::{EngineOptions, models_folder};
 pub use pairwise::PairScore;
 pub use prepare::Prepared;
@@ -22,7 +26,7 @@ pub use progress::{Progress, Quiet};
 pub use scoring::Scored;
 
 pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};
-pub use score::{Explanation, Language};
+pub use score::{Explanation, Language, explain};
 
 use embed::Encoder;
 use normalize::Normalizer;
@@ -43,6 +47,11 @@ impl Engine {
             ("scorer", self.model.version.clone()),
             ("encoder", self.encoder.version()),
         ]
+    }
+
+    /// Of the scorer that gives the confidences.
+    pub fn scorer_version(&self) -> &str {
+        &self.model.version
     }
 
     pub fn normalizer(&self) -> &'static Normalizer {

@@ -4,10 +4,11 @@ use crate::prepare::Prepared;
 use crate::scoring::Scored;
 use crate::{Engine, EngineError, Progress};
 use domain::{LocalSku, NodeId, ParsedName, SkuKey, Zone, ZonePolicy};
+use link::golden::GoldenRecord;
 use link::{Constraints, Decision, Judge, NodePolicy, Pair, Policy};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use score::{explain, veto};
+use score::{Veto, explain, veto};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::time::Instant;
@@ -254,16 +255,23 @@ impl Engine {
         if let [only] = members {
             return records[*only as usize].name.clone();
         }
+        let members: Vec<&LocalSku> = members.iter().map(|r| &records[*r as usize]).collect();
+        self.golden(&members).map(|g| g.name.value).unwrap_or_default()
+    }
+
+    /// The values that stand for a group; `members` in the order of their keys, `None` for no members.
+    pub fn golden(&self, members: &[&LocalSku]) -> Option<GoldenRecord> {
         // Judged by what the name itself states: a spec column does not make a name complete.
         let parsed: Vec<ParsedName> = members
             .iter()
-            .map(|r| {
-                let name = &records[*r as usize].name;
-                self.normalizer.parse(&LocalSku::named("", "", name))
-            })
+            .map(|record| self.normalizer.parse(&LocalSku::named("", "", &record.name)))
             .collect();
-        let pairs = members.iter().map(|r| &records[*r as usize]).zip(&parsed);
-        link::golden::golden(pairs).map(|g| g.name.value).unwrap_or_default()
+        link::golden::golden(members.iter().copied().zip(&parsed))
+    }
+
+    /// One line on why two records are or are not the same: vetoes first.
+    pub fn reason(&self, left: &LocalSku, right: &LocalSku, veto: Option<Veto>) -> String {
+        explain::reason(&self.normalizer.parse(left), &self.normalizer.parse(right), veto)
     }
 }
 

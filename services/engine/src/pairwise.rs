@@ -1,6 +1,7 @@
 //! Pairs that come alone, without candidates around them: `score` and `explain`. They are read by the one-stage
 //! model over the pair features; ranks and margins are unknown there, so confidences are more cautious than in a run.
 
+use crate::live::Statistics;
 use crate::{Engine, EngineError};
 use domain::{LocalSku, ParsedName, Zone, ZonePolicy};
 use ndarray::ArrayView1;
@@ -24,7 +25,17 @@ impl Engine {
         pairs: &[(LocalSku, LocalSku)],
         zones: &ZonePolicy,
     ) -> Result<Vec<PairScore>, EngineError> {
-        self.judge_pairs(pairs, zones, |_, _, score, _, _| score)
+        self.judge_pairs(pairs, zones, None, |_, _, score, _, _| score)
+    }
+
+    /// The same with rarities and vectors as a full run found them; the pair still comes without rivals.
+    pub fn score_pairs_with(
+        &self,
+        pairs: &[(LocalSku, LocalSku)],
+        zones: &ZonePolicy,
+        statistics: &Statistics,
+    ) -> Result<Vec<PairScore>, EngineError> {
+        self.judge_pairs(pairs, zones, Some(statistics), |_, _, score, _, _| score)
     }
 
     /// Why this pair gets its confidence.
@@ -34,8 +45,19 @@ impl Engine {
         right: &LocalSku,
         zones: &ZonePolicy,
     ) -> Result<Explanation, EngineError> {
+        self.explain_with(left, right, zones, None)
+    }
+
+    /// The same, with rarities and vectors as a full run found them where they are given.
+    pub fn explain_with(
+        &self,
+        left: &LocalSku,
+        right: &LocalSku,
+        zones: &ZonePolicy,
+        statistics: Option<&Statistics>,
+    ) -> Result<Explanation, EngineError> {
         let pair = [(left.clone(), right.clone())];
-        let mut all = self.judge_pairs(&pair, zones, |left, right, score, veto, row| {
+        let mut all = self.judge_pairs(&pair, zones, statistics, |left, right, score, veto, row| {
             let contributions = self.model.pair_only.contributions(ArrayView1::from(row));
             let features = features::PAIR
                 .iter()
@@ -51,17 +73,25 @@ impl Engine {
         &self,
         pairs: &[(LocalSku, LocalSku)],
         zones: &ZonePolicy,
+        statistics: Option<&Statistics>,
         finish: impl Fn(&ParsedName, &ParsedName, PairScore, Option<veto::Veto>, &[f32]) -> T + Sync,
     ) -> Result<Vec<T>, EngineError> {
         let records: Vec<&LocalSku> = pairs.iter().flat_map(|(a, b)| [a, b]).collect();
         let parsed: Vec<ParsedName> = records.par_iter().map(|r| self.normalizer.parse(r)).collect();
         let texts: Vec<&str> = parsed.iter().map(|p| p.canonical.as_str()).collect();
         let mut vectors = self.encoder.encode(&texts)?;
-        // The mean of a handful of names is not the mean of a catalogue: centring would invent distances.
-        if records.len() >= 200 {
-            retrieve::Evening::of(&vectors).apply(&mut vectors);
-        }
-        let corpus = Corpus::count(&parsed);
+        let own;
+        let corpus = if let Some(statistics) = statistics {
+            statistics.evening.apply(&mut vectors);
+            &statistics.corpus
+        } else {
+            // The mean of a handful of names is not the mean of a catalogue: centring would invent distances.
+            if records.len() >= 200 {
+                retrieve::Evening::of(&vectors).apply(&mut vectors);
+            }
+            own = Corpus::count(&parsed);
+            &own
+        };
         let prices: Vec<Option<f64>> = records.iter().map(|r| r.price).collect();
         let profiles = corpus.profiles(&parsed, &prices);
         Ok((0..pairs.len())

@@ -1,11 +1,11 @@
 //! From records to candidates: parse, embed, retrieve, profile.
 
+use crate::field::{Field, Surroundings, WIDTH};
 use crate::{Engine, EngineError, Progress};
 use domain::{LocalSku, ParsedName};
 use rayon::prelude::*;
 use retrieve::Candidate;
-use score::features::{self, Likeness};
-use score::{Corpus, Profile, context};
+use score::{Corpus, Profile};
 use std::time::Instant;
 
 /// Records made ready and the candidates among them. Everything is in the order of node, name and code; `order` leads
@@ -26,6 +26,14 @@ pub struct Prepared {
 /// Rows are handled in pieces so that progress is seen and memory stays flat.
 const PIECE: usize = 8192;
 
+/// What candidates were found with; a service goes on searching with it.
+pub(crate) struct Reading {
+    pub parsed: Vec<ParsedName>,
+    /// Evened out.
+    pub vectors: ndarray::Array2<f32>,
+    pub evening: retrieve::Evening,
+}
+
 impl Engine {
     pub fn prepare(
         &self,
@@ -33,10 +41,23 @@ impl Engine {
         options: &retrieve::Options,
         progress: &dyn Progress,
     ) -> Result<Prepared, EngineError> {
+        let mut timings = Vec::new();
+        let (mut prepared, _) = self.prepare_keeping(records, options, false, &mut timings, progress)?;
+        prepared.timings = timings;
+        Ok(prepared)
+    }
+
+    pub(crate) fn prepare_keeping(
+        &self,
+        records: &[LocalSku],
+        options: &retrieve::Options,
+        keep: bool,
+        timings: &mut Vec<(&'static str, f64)>,
+        progress: &dyn Progress,
+    ) -> Result<(Prepared, Option<Reading>), EngineError> {
         if records.len() > 1 << 24 {
             return Err(EngineError::TooMany(records.len()));
         }
-        let mut timings = Vec::new();
         let mut clock = Instant::now();
         let mut lap = |name: &'static str, clock: &mut Instant| {
             timings.push((name, clock.elapsed().as_secs_f64()));
@@ -76,24 +97,31 @@ impl Engine {
             vectors.slice_mut(ndarray::s![from..from + piece.len(), ..]).assign(&encoded);
             progress.advance(piece.len() as u64);
         }
-        retrieve::Evening::of(&vectors).apply(&mut vectors);
+        let evening = retrieve::Evening::of(&vectors);
+        evening.apply(&mut vectors);
         lap("embed", &mut clock);
 
         progress.stage("retrieve", 0);
         let index = retrieve::Index::build(&nodes, &parsed, vectors.view(), options)?;
         let candidates = index.candidates()?;
         drop(index);
-        drop(vectors);
         lap("retrieve", &mut clock);
 
         progress.stage("profile", 0);
         let corpus = Corpus::count(&parsed);
         let prices: Vec<Option<f64>> = order.iter().map(|i| records[*i as usize].price).collect();
-        // Each name's memory is free for the next profile.
-        let profiles =
-            parsed.into_par_iter().zip(prices).map(|(name, price)| corpus.profile(&name, price)).collect();
+        let (profiles, reading) = if keep {
+            (corpus.profiles(&parsed, &prices), Some(Reading { parsed, vectors, evening }))
+        } else {
+            // Each name's memory is free for the next profile.
+            drop(vectors);
+            let profile = |(name, price): (ParsedName, _)| corpus.profile(&name, price);
+            (parsed.into_par_iter().zip(prices).map(profile).collect(), None)
+        };
         lap("profile", &mut clock);
-        Ok(Prepared { order, nodes, node_names, corpus, profiles, candidates, timings })
+        let prepared =
+            Prepared { order, nodes, node_names, corpus, profiles, candidates, timings: Vec::new() };
+        Ok((prepared, reading))
     }
 }
 
@@ -112,68 +140,37 @@ fn number_nodes(records: &[LocalSku], order: &[u32]) -> (Vec<u32>, Vec<String>) 
     (nodes, names)
 }
 
-/// The candidates' place among each other under likeness, from which the context features are read.
-pub(crate) struct Surroundings<'a> {
-    /// What of [`Likeness`] the candidate itself does not hold: text and residual.
-    texts: Vec<[f32; 2]>,
-    combined: context::Standings<'a>,
-    cosine: context::Leads<'a>,
-    text: context::Leads<'a>,
+impl Field for Prepared {
+    fn count(&self) -> usize {
+        self.candidates.len()
+    }
+
+    fn ends(&self, pair: usize) -> (u32, u32) {
+        (self.candidates[pair].left, self.candidates[pair].right)
+    }
+
+    fn cosine(&self, pair: usize) -> f32 {
+        self.candidates[pair].cosine
+    }
+
+    fn nodes(&self) -> &[u32] {
+        &self.nodes
+    }
+
+    fn profile(&self, record: u32) -> &Profile {
+        &self.profiles[record as usize]
+    }
 }
 
-/// Pair and context features together.
-pub const WIDTH: usize = features::PAIR.len() + features::CONTEXT.len();
-
 impl Prepared {
-    pub(crate) fn neighbourhoods(&self) -> context::Neighbourhoods {
-        context::Neighbourhoods::new(self.candidates.iter().map(|c| (c.left, c.right)), &self.nodes)
-    }
-
-    fn profiles_of(&self, candidate: &Candidate) -> (&Profile, &Profile) {
-        (&self.profiles[candidate.left as usize], &self.profiles[candidate.right as usize])
-    }
-
-    pub(crate) fn surroundings<'a>(&self, neighbourhoods: &'a context::Neighbourhoods) -> Surroundings<'a> {
-        let texts: Vec<[f32; 2]> = self
-            .candidates
-            .par_iter()
-            .map(|c| {
-                let (a, b) = self.profiles_of(c);
-                Likeness::texts(a, b)
-            })
-            .collect();
-        let combined = neighbourhoods.standings(|pair| self.likeness(pair, texts[pair]).combined);
-        let cosine = neighbourhoods.leads(|pair| self.candidates[pair].cosine);
-        let text = neighbourhoods.leads(|pair| texts[pair][0]);
-        Surroundings { texts, combined, cosine, text }
-    }
-
-    fn likeness(&self, pair: usize, texts: [f32; 2]) -> Likeness {
-        let (a, b) = self.profiles_of(&self.candidates[pair]);
-        Likeness::new(self.candidates[pair].cosine, texts, features::cross_script(a, b))
-    }
-
-    /// Fills the pair and context features of candidate `index` into `out[..WIDTH]`.
-    pub(crate) fn fill(&self, around: &Surroundings<'_>, index: usize, out: &mut [f32]) {
-        let (a, b) = self.profiles_of(&self.candidates[index]);
-        features::fill(a, b, self.likeness(index, around.texts[index]), out);
-        context::fill(
-            &around.combined.of(index),
-            &around.cosine.of(index),
-            &around.text.of(index),
-            &mut out[features::PAIR.len()..WIDTH],
-        );
-    }
-
     /// All features of all candidates, row by row: what training reads.
     pub fn feature_rows(&self) -> Vec<[f32; WIDTH]> {
-        let neighbourhoods = self.neighbourhoods();
-        let around = self.surroundings(&neighbourhoods);
+        let around = Surroundings::of(self);
         (0..self.candidates.len())
             .into_par_iter()
             .map(|i| {
                 let mut row = [0.0; WIDTH];
-                self.fill(&around, i, &mut row);
+                around.fill(self, i, &mut row);
                 row
             })
             .collect()

@@ -1,13 +1,15 @@
 //! From candidates to calibrated confidences: three stages, then the one-to-one matching under a prior adapted to the
 //! data at hand.
 
-use crate::prepare::{Prepared, WIDTH};
+use crate::field::{Field, Holds, PairState, Surroundings, WIDTH};
+use crate::prepare::Prepared;
 use crate::{Engine, Progress};
-use domain::NodeId;
+use domain::{Confidence, NodeId};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use score::consensus::Consensus;
+use score::features::Likeness;
 use score::matching::Matching;
 use score::model::{log_odds, probability};
 use score::{Veto, adapt, context, features, veto};
@@ -36,9 +38,15 @@ const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONS
 impl Engine {
     /// `many_per_node`: nodes known to list products several times; they are linked all the same.
     pub fn score(&self, prepared: &Prepared, many_per_node: &[NodeId], progress: &dyn Progress) -> Scored {
-        let count = prepared.candidates.len();
-        progress.stage("score", count as u64);
-        let staged = self.stages(prepared, progress);
+        progress.stage("score", prepared.candidates.len() as u64);
+        let (staged, seen) = self.stages(prepared, progress);
+        // The room is needed.
+        drop(seen);
+        self.judge(prepared, &staged, many_per_node)
+    }
+
+    /// From the stages to confidences, under the prior of the data at hand.
+    pub(crate) fn judge(&self, prepared: &Prepared, staged: &Staged, many_per_node: &[NodeId]) -> Scored {
         let is_many = |node: u32| {
             let name = prepared.node_names[node as usize].as_str();
             many_per_node.iter().any(|many| many.0 == name)
@@ -51,36 +59,48 @@ impl Engine {
             [c.left, c.right].iter().any(|r| repeating.contains(&prepared.nodes[*r as usize]))
         };
 
-        let Staged { second: _, active, pairs, rivals, third: odds } = staged;
-        let matching = Matching::new(&pairs, &rivals, &prepared.nodes, |node| !is_many(node));
-        let marginals = |shift: f64| {
-            let shifted: Vec<f64> = odds.iter().map(|x| x + shift).collect();
-            matching.marginals(&shifted)
-        };
+        let Staged { active, pairs, rivals, third: odds, .. } = staged;
+        let matching = Matching::new(pairs, rivals, &prepared.nodes, |node| !is_many(node));
         // Nodes that list products several times have no share of partners to learn from.
         let telling: Vec<usize> =
-            best_of(prepared, &active, &odds).into_iter().filter(|i| !touches(active[*i] as usize)).collect();
+            best_of(prepared, active, odds).into_iter().filter(|i| !touches(active[*i] as usize)).collect();
         let prior_shift =
             adapt::prior_shift(telling.len(), self.model.prior, self.model.adaptation, |shift| {
-                let marginals = marginals(shift);
+                let marginals = shifted_marginals(&matching, odds, shift);
                 telling.iter().map(|i| marginals[*i]).sum::<f64>() / telling.len() as f64
             });
-        let mut confidence: Vec<f64> = vec![0.0; count];
-        for (index, marginal) in active.iter().zip(marginals(prior_shift)) {
+        let (confidence, veto) =
+            self.confidences(prepared, staged, &matching, prior_shift, |node| repeating.contains(&node));
+        let mut repeating_nodes: Vec<String> =
+            repeating.iter().map(|node| prepared.node_names[*node as usize].clone()).collect();
+        repeating_nodes.sort();
+        Scored { confidence, veto, prior_shift, repeating_nodes }
+    }
+
+    /// The last step: what rivals leave of each pair's odds, under a prior that is given.
+    pub(crate) fn confidences(
+        &self,
+        field: &impl Field,
+        staged: &Staged,
+        matching: &Matching,
+        prior_shift: f64,
+        is_repeating: impl Fn(u32) -> bool + Sync,
+    ) -> (Vec<f64>, Vec<Option<Veto>>) {
+        let nodes = field.nodes();
+        let mut confidence: Vec<f64> = vec![0.0; field.count()];
+        let marginals = shifted_marginals(matching, &staged.third, prior_shift);
+        for (index, marginal) in staged.active.iter().zip(marginals) {
             let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
-            confidence[*index as usize] = probability(posterior);
+            let (left, right) = field.ends(*index as usize);
+            let repeats = [left, right].iter().any(|record| is_repeating(nodes[*record as usize]));
+            let factor = if repeats { REPEATING_FACTOR } else { 1.0 };
+            confidence[*index as usize] = probability(posterior) * factor;
         }
-        if !repeating.is_empty() {
-            for index in active.iter().filter(|index| touches(**index as usize)) {
-                confidence[*index as usize] *= REPEATING_FACTOR;
-            }
-        }
-        let veto: Vec<Option<Veto>> = prepared
-            .candidates
+        let veto: Vec<Option<Veto>> = confidence
             .par_iter()
-            .zip(&confidence)
-            .map(|(c, confidence)| {
-                let (a, b) = (&prepared.profiles[c.left as usize], &prepared.profiles[c.right as usize]);
+            .enumerate()
+            .map(|(pair, confidence)| {
+                let (a, b) = field.profiles(pair);
                 if *confidence >= VETO_FLOOR { veto::find(a, b) } else { None }
             })
             .collect();
@@ -89,17 +109,13 @@ impl Engine {
                 *confidence *= veto::REMAINING;
             }
         }
-        let mut repeating_nodes: Vec<String> =
-            repeating.iter().map(|node| prepared.node_names[*node as usize].clone()).collect();
-        repeating_nodes.sort();
-        Scored { confidence, veto, prior_shift, repeating_nodes }
+        (confidence, veto)
     }
 
-    /// The log-odds of the second stage and, where a pair has a chance, of the third.
-    fn stages(&self, prepared: &Prepared, progress: &dyn Progress) -> Staged {
-        let count = prepared.candidates.len();
-        let neighbourhoods = prepared.neighbourhoods();
-        let around = prepared.surroundings(&neighbourhoods);
+    /// The log-odds of the stages: the third where a pair has a chance. Also what they saw.
+    pub(crate) fn stages(&self, field: &impl Field, progress: &dyn Progress) -> (Staged, Seen) {
+        let count = field.count();
+        let around = Surroundings::of(field);
         progress.advance(count as u64 / 8);
         let rows = Rows::default();
         let mut first = vec![0.0f32; count];
@@ -108,47 +124,52 @@ impl Engine {
             .enumerate()
             .map(|(piece, first)| {
                 let mut kept = Vec::new();
+                let mut complete = true;
                 let mut row = [0.0f32; WIDTH];
                 for (at, first) in first.iter_mut().enumerate() {
-                    prepared.fill(&around, piece * PIECE + at, &mut row);
+                    let pair = piece * PIECE + at;
+                    if let Some(known) = field.holding(pair, Holds::SecondStage) {
+                        *first = known.first;
+                        complete = false;
+                        continue;
+                    }
+                    around.fill(field, pair, &mut row);
                     *first = self.model.first.log_odds(ArrayView1::from(&row[..]));
                     if *first > SECOND_FLOOR {
                         kept.push(row);
                     }
                 }
                 progress.advance(first.len() as u64 / 2);
-                rows.keep(kept)
+                if complete { rows.keep(kept) } else { Vec::new() }
             })
             .collect();
-        let first_standings = neighbourhoods.standings(|pair| chance(first[pair]));
-        let fill_second = |pair: usize, known: Option<&Row>, row: &mut [f32]| {
-            match known {
-                Some(known) => row[..WIDTH].copy_from_slice(known),
-                None => prepared.fill(&around, pair, row),
-            }
-            context::fill_stage(first[pair], &first_standings.of(pair), &mut row[WIDTH..SECOND_WIDTH]);
-        };
+        let first_standings = around.neighbourhoods.standings(|pair| chance(first[pair]));
+        let mut seen = Seen { around, first_standings, third: None };
         let mut second = vec![0.0f32; count];
         let kept: Vec<Vec<Row>> = second
             .par_chunks_mut(PIECE)
             .zip(kept)
             .enumerate()
             .map(|(piece, (second, kept))| {
-                let mut known = kept.iter();
+                let mut kept = kept.into_iter();
                 let mut still = Vec::new();
                 let mut row = [0.0f32; SECOND_WIDTH];
                 for (at, second) in second.iter_mut().enumerate() {
                     let pair = piece * PIECE + at;
+                    if let Some(known) = field.holding(pair, Holds::SecondStage) {
+                        *second = known.second;
+                        continue;
+                    }
                     if first[pair] <= SECOND_FLOOR {
                         // Kept in order below everything that the second stage has seen.
                         *second = first[pair].min(-9.0);
                         continue;
                     }
-                    let known = known.next();
-                    fill_second(pair, known, &mut row);
+                    let known = kept.next();
+                    seen.fill_second(field, pair, first[pair], known.as_ref(), &mut row);
                     *second = self.model.second.log_odds(ArrayView1::from(&row[..]));
                     if *second > THIRD_FLOOR {
-                        still.extend(known.copied());
+                        still.extend(known);
                     }
                 }
                 progress.advance(second.len() as u64 / 4);
@@ -158,48 +179,48 @@ impl Engine {
 
         // Only pairs with a chance go on; the others' odds are below a thousandth.
         let active: Vec<u32> = (0..count as u32).filter(|i| second[*i as usize] > THIRD_FLOOR).collect();
-        let pairs: Vec<(u32, u32)> = active
-            .iter()
-            .map(|i| {
-                let c = &prepared.candidates[*i as usize];
-                (c.left, c.right)
-            })
-            .collect();
+        let pairs: Vec<(u32, u32)> = active.iter().map(|i| field.ends(*i as usize)).collect();
         let second_chance: Vec<f32> = active.iter().map(|i| chance(second[*i as usize])).collect();
-        let rivals = context::Neighbourhoods::new(pairs.iter().copied(), &prepared.nodes);
-        let second_standings = rivals.standings(|at| second_chance[at]);
-        let consensus = Consensus::new(&pairs, &second_chance, &prepared.nodes);
+        let rivals = context::Neighbourhoods::new(pairs.iter().copied(), field.nodes());
+        seen.third = Some(SeenThird {
+            standings: rivals.standings(|at| second_chance[at]),
+            consensus: Consensus::new(&pairs, &second_chance, field.nodes()),
+        });
+        let mut staged = Staged { first, second, active, pairs, rivals, third: Vec::new() };
+        let mut third = vec![0.0f64; staged.active.len()];
         // The active pairs of each piece, so that its kept rows go with them.
-        let mut third = vec![0.0f64; active.len()];
         let mut work = Vec::with_capacity(kept.len());
         let (mut rest, mut from) = (third.as_mut_slice(), 0);
         for (piece, kept) in kept.iter().enumerate() {
             let end = ((piece + 1) * PIECE).min(count) as u32;
-            let own = active[from..].partition_point(|i| *i < end);
+            let own = staged.active[from..].partition_point(|i| *i < end);
             let (out, behind) = rest.split_at_mut(own);
             work.push((from, kept, out));
             (rest, from) = (behind, from + own);
         }
         work.into_par_iter().for_each(|(from, kept, out)| {
-            let mut known = kept.iter();
+            let mut kept = kept.iter();
             let mut row = [0.0f32; THIRD_WIDTH];
             for (at, out) in out.iter_mut().enumerate() {
-                let pair = active[from + at] as usize;
-                fill_second(pair, known.next(), &mut row);
-                let (standing, voices) = row[SECOND_WIDTH..].split_at_mut(features::THIRD.len());
-                context::fill_stage(second[pair], &second_standings.of(from + at), standing);
-                voices.copy_from_slice(&consensus.of(pairs[from + at], second_chance[from + at]));
+                let pair = staged.active[from + at] as usize;
+                let held = field.holding(pair, Holds::ThirdStage).and_then(|known| known.third);
+                if let Some(third) = held {
+                    *out = f64::from(third);
+                    continue;
+                }
+                staged.fill_third(&seen, field, from + at, kept.next(), &mut row);
                 let raw = self.model.third.log_odds(ArrayView1::from(&row[..]));
                 *out = self.model.calibration.log_odds(f64::from(raw));
             }
         });
+        staged.third = third;
         progress.advance(count as u64 / 8);
-        Staged { second, active, pairs, rivals, third }
+        (staged, seen)
     }
 }
 
 /// Pair and context features, kept from stage to stage: computing them is most of the cost of a pair.
-type Row = [f32; WIDTH];
+pub(crate) type Row = [f32; WIDTH];
 
 /// Keeps rows while there is room; what was not kept is computed again, to the same numbers.
 #[derive(Default)]
@@ -225,16 +246,96 @@ fn chance(log_odds: f32) -> f32 {
     probability(f64::from(log_odds)) as f32
 }
 
-struct Staged {
-    /// One a candidate.
-    second: Vec<f32>,
-    /// The candidates that have a chance, ascending; the others go with them.
-    active: Vec<u32>,
+fn shifted_marginals(matching: &Matching, odds: &[f64], shift: f64) -> Vec<f64> {
+    let shifted: Vec<f64> = odds.iter().map(|x| x + shift).collect();
+    matching.marginals(&shifted)
+}
+
+/// What the stages said.
+pub(crate) struct Staged {
+    /// One a candidate, as the log-odds of the first two stages.
+    pub first: Vec<f32>,
+    pub second: Vec<f32>,
+    /// The candidates that have a chance, ascending; what follows goes with them.
+    pub active: Vec<u32>,
     /// Left and right record.
-    pairs: Vec<(u32, u32)>,
-    rivals: context::Neighbourhoods,
+    pub pairs: Vec<(u32, u32)>,
+    pub rivals: context::Neighbourhoods,
     /// Log-odds of the pair taken alone.
-    third: Vec<f64>,
+    pub third: Vec<f64>,
+}
+
+/// What the stages saw.
+pub(crate) struct Seen {
+    around: Surroundings,
+    first_standings: context::Standings,
+    third: Option<SeenThird>,
+}
+
+/// What the third stage saw beside it, of pairs with a chance.
+struct SeenThird {
+    standings: context::Standings,
+    consensus: Consensus,
+}
+
+impl Seen {
+    pub fn likeness(&self, field: &impl Field, pair: usize) -> Likeness {
+        self.around.likeness(field, pair)
+    }
+
+    /// What the second stage reads of a pair; `known`: its pair and context features, where they were kept.
+    fn fill_second(&self, field: &impl Field, pair: usize, first: f32, known: Option<&Row>, row: &mut [f32]) {
+        match known {
+            Some(known) => row[..WIDTH].copy_from_slice(known),
+            None => self.around.fill(field, pair, row),
+        }
+        let standing = self.first_standings.of(&self.around.neighbourhoods, pair);
+        context::fill_stage(first, &standing, &mut row[WIDTH..SECOND_WIDTH]);
+    }
+}
+
+impl Staged {
+    /// What the third stage reads of `active[at]`; `known` as for the second.
+    pub fn fill_third(
+        &self,
+        seen: &Seen,
+        field: &impl Field,
+        at: usize,
+        known: Option<&Row>,
+        row: &mut [f32],
+    ) {
+        let pair = self.active[at] as usize;
+        let second = self.second[pair];
+        seen.fill_second(field, pair, self.first[pair], known, row);
+        let (standing, voices) = row[SECOND_WIDTH..THIRD_WIDTH].split_at_mut(features::THIRD.len());
+        if let Some(third) = &seen.third {
+            context::fill_stage(second, &third.standings.of(&self.rivals, at), standing);
+            voices.copy_from_slice(&third.consensus.of(self.pairs[at], chance(second), field.nodes()));
+        }
+    }
+
+    /// One state a candidate.
+    pub fn states(
+        &self,
+        likeness: impl Fn(usize) -> Likeness,
+        confidence: &[f64],
+        veto: &[Option<Veto>],
+    ) -> Vec<PairState> {
+        let mut states: Vec<PairState> = (0..self.first.len())
+            .map(|pair| PairState {
+                likeness: likeness(pair),
+                first: self.first[pair],
+                second: self.second[pair],
+                third: None,
+                confidence: Confidence::saturating(confidence[pair]),
+                veto: veto[pair],
+            })
+            .collect();
+        for (pair, third) in self.active.iter().zip(&self.third) {
+            states[*pair as usize].third = Some(*third as f32);
+        }
+        states
+    }
 }
 
 /// The candidates of a greedy one-to-one assignment per pair of nodes.

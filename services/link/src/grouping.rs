@@ -73,7 +73,6 @@ pub struct Groups {
 struct State<'a> {
     parent: Vec<u32>,
     members: FxHashMap<u32, Vec<u32>>,
-    nodes: &'a [u32],
     known: FxHashMap<(u32, u32), f64>,
     cannot: FxHashSet<(u32, u32)>,
     policy: &'a Policy,
@@ -105,14 +104,6 @@ impl State<'_> {
         self.members.remove(&b);
         self.members.insert(a, merged);
         self.parent[b as usize] = a;
-    }
-
-    fn node_is_free(&self, a: &[u32], b: &[u32]) -> bool {
-        a.iter().all(|x| {
-            let node = self.nodes[*x as usize];
-            let many = self.policy.nodes.get(node as usize).is_some_and(|p| *p == NodePolicy::Many);
-            many || b.iter().all(|y| self.nodes[*y as usize] != node)
-        })
     }
 
     fn fits(&self, a: &[u32], b: &[u32]) -> bool {
@@ -155,7 +146,6 @@ pub fn group(
     let mut state = State {
         parent: (0..nodes.len() as u32).collect(),
         members: FxHashMap::default(),
-        nodes,
         // only pairs between records that may be linked at all are ever asked for
         known: pairs
             .iter()
@@ -179,12 +169,26 @@ pub fn group(
             continue;
         }
         let (of_a, of_b) = (state.members(a), state.members(b));
-        if state.node_is_free(&of_a, &of_b) && state.fits(&of_a, &of_b) {
+        if node_is_free(nodes, policy, &of_a, &of_b) && state.fits(&of_a, &of_b) {
             state.join(a, b);
         }
     }
     let (group_of, members) = number(&mut state, rank);
-    let decisions = pairs
+    let decisions = decide(nodes, pairs, &group_of, &members, constraints, policy);
+    Groups { group_of, members, decisions }
+}
+
+/// What becomes of every pair under groups that are given.
+pub fn decide(
+    nodes: &[u32],
+    pairs: &[Pair],
+    group_of: &[u32],
+    members: &[Vec<u32>],
+    constraints: &Constraints,
+    policy: &Policy,
+) -> Vec<Decision> {
+    let cannot: FxHashSet<(u32, u32)> = constraints.cannot.iter().map(|(a, b)| key(*a, *b)).collect();
+    pairs
         .iter()
         .map(|pair| {
             let (a, b) = (group_of[pair.left as usize], group_of[pair.right as usize]);
@@ -192,18 +196,24 @@ pub fn group(
                 // A pair inside a group is linked, also when the group rather than the pair decided it.
                 return Decision::Auto;
             }
-            if state.cannot.contains(&key(pair.left, pair.right))
-                || pair.vetoed
-                || pair.confidence < policy.review
+            if cannot.contains(&key(pair.left, pair.right)) || pair.vetoed || pair.confidence < policy.review
             {
                 return Decision::Reject;
             }
-            let free = state.node_is_free(&members[a as usize], &members[b as usize]);
+            let free = node_is_free(nodes, policy, &members[a as usize], &members[b as usize]);
             // Where each side has found its partner already, a weaker rival is an answer, not a question.
             if free || pair.confidence >= policy.auto { Decision::Review } else { Decision::Reject }
         })
-        .collect();
-    Groups { group_of, members, decisions }
+        .collect()
+}
+
+/// Whether the groups hold no node twice that holds a product once.
+pub fn node_is_free(nodes: &[u32], policy: &Policy, a: &[u32], b: &[u32]) -> bool {
+    a.iter().all(|x| {
+        let node = nodes[*x as usize];
+        let many = policy.nodes.get(node as usize).is_some_and(|p| *p == NodePolicy::Many);
+        many || b.iter().all(|y| nodes[*y as usize] != node)
+    })
 }
 
 fn number(state: &mut State<'_>, rank: &[u32]) -> (Vec<u32>, Vec<Vec<u32>>) {

@@ -10,5 +10,7 @@ pub mod golden;
 pub mod grouping;
 pub mod questions;
 
-pub use grouping::{Constraints, Decision, Groups, Judge, NodePolicy, Pair, Policy, group};
+pub use grouping::{
+    Constraints, Decision, Groups, Judge, NodePolicy, Pair, Policy, decide, group, node_is_free,
+};
 pub use questions::{Question, questions};

@@ -20,10 +20,17 @@ pub(crate) struct ExactKeys {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
+pub(crate) enum Key {
     Gtin(u64),
     BrandCode(Box<str>, Box<str>),
     Code(Box<str>),
+}
+
+impl Key {
+    /// Shared by more records than these, it is no key.
+    pub fn limit(&self) -> usize {
+        if matches!(self, Key::Code(_)) { RARE } else { COMMON }
+    }
 }
 
 impl ExactKeys {
@@ -41,8 +48,7 @@ impl ExactKeys {
             }
         }
         for (key, &group) in &by_key {
-            let limit = if matches!(key, Key::Code(_)) { RARE } else { COMMON };
-            if groups[group as usize].len() > limit {
+            if groups[group as usize].len() > key.limit() {
                 groups[group as usize].clear();
             }
         }
@@ -74,7 +80,7 @@ impl ExactKeys {
     }
 }
 
-fn keys(parsed: &ParsedName) -> Vec<Key> {
+pub(crate) fn keys(parsed: &ParsedName) -> Vec<Key> {
     let mut keys = Vec::new();
     if let Some(gtin) = parsed.gtin.filter(|gtin| !gtin.is_in_store()) {
         keys.push(Key::Gtin(gtin.value()));

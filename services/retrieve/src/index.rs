@@ -6,6 +6,7 @@ use crate::exact::ExactKeys;
 use crate::rows::Rows;
 use crate::terms::{Script, script};
 use crate::text::{Scratch, TextIndex, TextQuery};
+use crate::top::Scored;
 use crate::vector::{Lists, Quantised, VectorIndex};
 use domain::ParsedName;
 use ndarray::{ArrayView1, ArrayView2};
@@ -80,14 +81,30 @@ pub struct Index {
 }
 
 /// One other record as seen by the asking one.
-struct Found {
-    row: u32,
-    channels: Channels,
-    text_rank: u8,
-    vector_rank: u8,
-    bm25: f32,
-    cosine: f32,
-    fused: f32,
+pub(crate) struct Found {
+    pub row: u32,
+    pub channels: Channels,
+    pub text_rank: u8,
+    pub vector_rank: u8,
+    pub bm25: f32,
+    pub cosine: f32,
+    pub fused: f32,
+}
+
+impl Found {
+    /// As the caller sees it.
+    pub fn hit(&self, record: u32, fused_rank: u8) -> Hit {
+        Hit {
+            record,
+            bm25: self.bm25,
+            cosine: self.cosine,
+            fused: self.fused,
+            channels: self.channels,
+            text_rank: self.text_rank,
+            vector_rank: self.vector_rank,
+            fused_rank,
+        }
+    }
 }
 
 /// What the channels know of the asking name.
@@ -179,16 +196,8 @@ impl Index {
             self.join(&asking, &text_lists, &vector_lists, |row| self.vectors.cosine_with(&vector, row));
         let mut hits = Vec::new();
         for list in lists {
-            hits.extend((1u8..).zip(list).map(|(fused_rank, found)| Hit {
-                record: self.rows.record[found.row as usize],
-                bm25: found.bm25,
-                cosine: found.cosine,
-                fused: found.fused,
-                channels: found.channels,
-                text_rank: found.text_rank,
-                vector_rank: found.vector_rank,
-                fused_rank,
-            }));
+            let seen = (1u8..).zip(list);
+            hits.extend(seen.map(|(rank, found)| found.hit(self.rows.record[found.row as usize], rank)));
         }
         Ok(hits)
     }
@@ -264,57 +273,75 @@ impl Index {
         (0u8..self.rows.shards() as u8)
             .filter(|&shard| Some(shard) != own)
             .map(|shard| {
-                let mut list = Vec::with_capacity(self.options.text + self.options.vector);
-                let mut meet = |row: u32, channel: Channels, text_rank: u8, vector_rank: u8| {
-                    list.push(Found {
-                        row,
-                        channels: channel,
-                        text_rank,
-                        vector_rank,
-                        bm25: 0.0,
-                        cosine: 0.0,
-                        fused: 0.0,
-                    });
-                };
-                for (rank, found) in (1u8..).zip(&text[usize::from(shard)]) {
-                    meet(found.row, Channels::TEXT, rank, 0);
-                }
-                for (rank, found) in (1u8..).zip(&vector[usize::from(shard)]) {
-                    meet(found.row, Channels::VECTOR, 0, rank);
-                }
                 let range = &self.rows.ranges[usize::from(shard)];
-                let keyed = asking.exact.iter().filter(|row| range.contains(row));
-                for &row in keyed
-                    .filter(|&&row| Some(self.rows.node[row as usize]) != asking.node)
-                    .take(self.options.exact)
-                {
-                    meet(row, Channels::EXACT, 0, 0);
-                }
-                list.sort_unstable_by_key(|found| found.row);
-                list.dedup_by(|again, kept| {
-                    let same = again.row == kept.row;
-                    if same {
-                        kept.channels = kept.channels.with(again.channels);
-                        kept.text_rank |= again.text_rank;
-                        kept.vector_rank |= again.vector_rank;
-                    }
-                    same
-                });
-                for found in &mut list {
-                    found.bm25 = self.text.similarity(asking.text, found.row);
-                    found.cosine = cosine(found.row);
-                    found.fused = fused(found, asking.cjk, self.cjk[found.row as usize]);
-                }
-                list.sort_unstable_by(|a, b| b.fused.total_cmp(&a.fused).then(a.row.cmp(&b.row)));
-                let mut place = 0;
-                list.retain(|found| {
-                    place += 1;
-                    place <= self.options.keep || found.channels.has(Channels::EXACT)
-                });
-                list
+                let keyed = asking.exact.iter().copied().filter(|row| range.contains(row));
+                let keyed = keyed.filter(|&row| Some(self.rows.node[row as usize]) != asking.node);
+                join_shard(
+                    [&text[usize::from(shard)], &vector[usize::from(shard)]],
+                    keyed,
+                    &self.options,
+                    |row| self.text.similarity(asking.text, row),
+                    &cosine,
+                    |row| (asking.cjk, self.cjk[row as usize]),
+                )
             })
             .collect()
     }
+}
+
+/// What the channels found in one shard, as one list by falling fused score.
+pub(crate) fn join_shard(
+    [text, vector]: [&[Scored]; 2],
+    keyed: impl Iterator<Item = u32>,
+    options: &Options,
+    similarity: impl Fn(u32) -> f32,
+    cosine: impl Fn(u32) -> f32,
+    cjk: impl Fn(u32) -> (u8, u8),
+) -> Vec<Found> {
+    let mut list = Vec::with_capacity(options.text + options.vector);
+    let mut meet = |row: u32, channel: Channels, text_rank: u8, vector_rank: u8| {
+        list.push(Found {
+            row,
+            channels: channel,
+            text_rank,
+            vector_rank,
+            bm25: 0.0,
+            cosine: 0.0,
+            fused: 0.0,
+        });
+    };
+    for (rank, found) in (1u8..).zip(text) {
+        meet(found.row, Channels::TEXT, rank, 0);
+    }
+    for (rank, found) in (1u8..).zip(vector) {
+        meet(found.row, Channels::VECTOR, 0, rank);
+    }
+    for row in keyed.take(options.exact) {
+        meet(row, Channels::EXACT, 0, 0);
+    }
+    list.sort_unstable_by_key(|found| found.row);
+    list.dedup_by(|again, kept| {
+        let same = again.row == kept.row;
+        if same {
+            kept.channels = kept.channels.with(again.channels);
+            kept.text_rank |= again.text_rank;
+            kept.vector_rank |= again.vector_rank;
+        }
+        same
+    });
+    for found in &mut list {
+        found.bm25 = similarity(found.row);
+        found.cosine = cosine(found.row);
+        let (own, other) = cjk(found.row);
+        found.fused = fused(found, own, other);
+    }
+    list.sort_unstable_by(|a, b| b.fused.total_cmp(&a.fused).then(a.row.cmp(&b.row)));
+    let mut place = 0;
+    list.retain(|found| {
+        place += 1;
+        place <= options.keep || found.channels.has(Channels::EXACT)
+    });
+    list
 }
 
 impl Candidate {
@@ -338,7 +365,7 @@ fn fused(found: &Found, cjk: u8, other_cjk: u8) -> f32 {
     text_share * found.bm25 + (1.0 - text_share) * found.cosine + key
 }
 
-fn cjk_percent(text: &str) -> u8 {
+pub(crate) fn cjk_percent(text: &str) -> u8 {
     let (mut cjk, mut letters) = (0u32, 0u32);
     for c in text.chars() {
         match script(c) {
@@ -351,7 +378,7 @@ fn cjk_percent(text: &str) -> u8 {
 }
 
 /// Shorter lists where there are many shards or very many records.
-fn spread(options: &Options, shards: usize, records: usize) -> Options {
+pub(crate) fn spread(options: &Options, shards: usize, records: usize) -> Options {
     let others = shards.saturating_sub(1).max(1);
     let longest = (PAIRS_AT_MOST / (records * others).max(1)).max(SHORTEST_LIST);
     let shorter = |length: usize| {

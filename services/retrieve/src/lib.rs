@@ -5,6 +5,7 @@
 //! Proposing is all this room does: it never decides, and a pair it misses is lost, so it is measured by recall.
 //!
 //! - [`Index::build`] takes all records at once; it is derived and disposable.
+//! - [`LiveIndex`] is the same index for records that come and go, one by one.
 //! - [`Index::candidates`] links everything with everything; [`Index::search`] asks for one name (the same code).
 //!
 //! Same records in the same order, same answer: whatever the number of threads. Ties fall by canonical text, then by
@@ -14,6 +15,7 @@ mod candidate;
 mod error;
 mod exact;
 mod index;
+mod live;
 mod rows;
 mod terms;
 mod text;
@@ -23,4 +25,5 @@ mod vector;
 pub use candidate::{Candidate, Channels, Hit};
 pub use error::RetrieveError;
 pub use index::{Index, Options, Probe, Timings};
+pub use live::LiveIndex;
 pub use vector::Evening;

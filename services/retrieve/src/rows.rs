@@ -71,7 +71,7 @@ impl Rows {
 }
 
 /// Node → shard: one each, or, with more nodes than shards, the largest node first into the emptiest shard.
-fn assign(nodes: &[u32]) -> Vec<(u32, u8)> {
+pub(crate) fn assign(nodes: &[u32]) -> Vec<(u32, u8)> {
     let mut sorted = nodes.to_vec();
     sorted.sort_unstable();
     let mut sizes: Vec<(u32, usize)> =

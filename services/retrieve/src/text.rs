@@ -23,8 +23,8 @@ use tantivy::{Index, TantivyDocument, Term};
 /// Documents are turned into terms on all threads, so many at a time.
 const BUILD_CHUNK: usize = 8192;
 /// More rows than asked for are scored exactly, as the first sum may leave out hot terms.
-const SPARE: usize = 3;
-const SPARE_MIN: usize = 24;
+pub(crate) const SPARE: usize = 3;
+pub(crate) const SPARE_MIN: usize = 24;
 
 pub(crate) struct TextIndex {
     field: Field,
@@ -265,13 +265,13 @@ impl TextIndex {
 
 /// BM25's idf in Lucene's form, which is never negative, with a steeper slope: in names the rare word decides more than
 /// in prose (recall@10 of the fused list on coatings-erp: .980 with the plain idf, .995 at a power of 1.5 to 2).
-fn idf(documents: usize, document_frequency: u32) -> f32 {
+pub(crate) fn idf(documents: usize, document_frequency: u32) -> f32 {
     const STEEPNESS: f32 = 1.75;
     let (n, df) = (documents as f32, document_frequency as f32);
     (1.0 + (n - df + 0.5) / (df + 0.5)).ln().powf(STEEPNESS)
 }
 
-fn scale_of(sum: f32) -> f32 {
+pub(crate) fn scale_of(sum: f32) -> f32 {
     if sum > 0.0 { 1.0 / sum.sqrt() } else { 0.0 }
 }
 

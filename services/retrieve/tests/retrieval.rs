@@ -258,3 +258,45 @@ fn odd_inputs() {
     let error = Index::build(&[0], &[], Array2::zeros((1, 8)).view(), &Options::default()).err().unwrap();
     assert!(error.to_string().contains("1 nodes, 0 names and 1 vectors"), "{error}");
 }
+
+fn close_pairs(hits: Vec<(u32, Vec<retrieve::Hit>)>) -> HashSet<(u32, u32)> {
+    let pair = |a: u32, b: u32| (a.min(b), a.max(b));
+    hits.iter().flat_map(|(row, hits)| hits.iter().map(move |hit| pair(*row, hit.record))).collect()
+}
+
+#[test]
+fn a_live_index_finds_what_the_index_finds_and_follows_changes() {
+    let records = synthetic(1_500, 4, 60, 24);
+    let options = Options::default();
+    let all = |live: &retrieve::LiveIndex, rows: &[u32]| {
+        close_pairs(rows.iter().map(|row| (*row, live.search_row(*row))).collect())
+    };
+    let expected: HashSet<(u32, u32)> =
+        records.index(&options).candidates().unwrap().iter().map(|c| (c.left, c.right)).collect();
+    let whole = retrieve::LiveIndex::build(&records.nodes, &records.parsed, records.vectors.view(), &options);
+    let rows: Vec<u32> = (0..1_500).collect();
+    let found = all(&whole, &rows);
+    let missed = expected.symmetric_difference(&found).count();
+    // Rounding of the last bit may turn two of equal score.
+    assert!(missed * 1_000 <= expected.len(), "{missed} of {} differ", expected.len());
+
+    // Every third record goes and comes again: the same pairs under new numbers.
+    let mut live =
+        retrieve::LiveIndex::build(&records.nodes, &records.parsed, records.vectors.view(), &options);
+    let mut row_of = rows.clone();
+    for row in (0..1_500usize).step_by(3) {
+        live.remove(row as u32);
+        row_of[row] = live.insert(records.nodes[row], &records.parsed[row], records.vectors.row(row));
+    }
+    assert_eq!((live.len(), live.rows()), (1_500, 2_000));
+    let record_of: HashMap<u32, u32> = row_of.iter().zip(0..).map(|(row, record)| (*row, record)).collect();
+    let again: HashSet<(u32, u32)> = all(&live, &row_of)
+        .into_iter()
+        .map(|(a, b)| {
+            let (a, b) = (record_of[&a], record_of[&b]);
+            (a.min(b), a.max(b))
+        })
+        .collect();
+    let differing = found.symmetric_difference(&again).count();
+    assert!(differing * 50 <= found.len(), "{differing} of {} differ", found.len());
+}

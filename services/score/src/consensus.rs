@@ -83,23 +83,21 @@ fn view(own: &[(u32, f32)], other: &[(u32, f32)], nodes: &[u32], other_node: u32
 }
 
 /// What the confident candidates of all records say of any pair among them.
-pub struct Consensus<'a> {
+pub struct Consensus {
     voices: Voices,
-    nodes: &'a [u32],
 }
 
-impl Consensus<'_> {
+impl Consensus {
     /// `probability` is the second stage's, one a pair, `nodes` one a record.
-    pub fn new<'a>(pairs: &[(u32, u32)], probability: &[f32], nodes: &'a [u32]) -> Consensus<'a> {
-        Consensus { voices: Voices::of(pairs, probability, nodes.len()), nodes }
+    pub fn new(pairs: &[(u32, u32)], probability: &[f32], nodes: &[u32]) -> Consensus {
+        Consensus { voices: Voices::of(pairs, probability, nodes.len()) }
     }
 
-    /// The [`features::CONSENSUS`] of a pair of this probability. Symmetric in its two records.
-    pub fn of(&self, (a, b): (u32, u32), probability: f32) -> [f32; WIDTH] {
+    /// The [`features::CONSENSUS`] of a pair of this probability; `nodes` as before. Symmetric in its two records.
+    pub fn of(&self, (a, b): (u32, u32), probability: f32, nodes: &[u32]) -> [f32; WIDTH] {
         if probability < ASKED {
             return [0.0; WIDTH];
         }
-        let nodes = self.nodes;
         let (of_a, of_b) = (self.voices.around(a), self.voices.around(b));
         let left = view(of_a, of_b, nodes, nodes[b as usize]);
         let right = view(of_b, of_a, nodes, nodes[a as usize]);
@@ -133,7 +131,7 @@ mod tests {
 
     fn consensus(pairs: &[(u32, u32)], probability: &[f32], nodes: &[u32]) -> Vec<[f32; WIDTH]> {
         let found = Consensus::new(pairs, probability, nodes);
-        pairs.iter().zip(probability).map(|(pair, p)| found.of(*pair, *p)).collect()
+        pairs.iter().zip(probability).map(|(pair, p)| found.of(*pair, *p, nodes)).collect()
     }
 
     #[test]

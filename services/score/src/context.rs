@@ -49,22 +49,20 @@ struct Lead {
 const MARGIN_STEP: f32 = 1.0 / 16_000.0;
 const SHARE_STEP: f32 = 1.0 / 65_000.0;
 
-/// The standings of all pairs under one score.
-pub struct Standings<'a> {
-    places: &'a [[u32; 2]],
+/// The standings of all pairs under one score; read with the [`Neighbourhoods`] they are of.
+pub struct Standings {
     /// One an entry.
     seen: Vec<Place>,
 }
 
 /// Rank and margin of all pairs under one score; share and rivals are 0.
-pub struct Leads<'a> {
-    places: &'a [[u32; 2]],
+pub struct Leads {
     seen: Vec<Lead>,
 }
 
-impl Leads<'_> {
-    pub fn of(&self, pair: usize) -> Standing {
-        let leads = self.places[pair].map(|place| self.seen[place as usize]);
+impl Leads {
+    pub fn of(&self, around: &Neighbourhoods, pair: usize) -> Standing {
+        let leads = around.places[pair].map(|place| self.seen[place as usize]);
         Standing {
             rank: leads.map(|lead| lead.rank),
             margin: leads.map(|lead| f32::from(lead.margin) * MARGIN_STEP),
@@ -73,9 +71,9 @@ impl Leads<'_> {
     }
 }
 
-impl Standings<'_> {
-    pub fn of(&self, pair: usize) -> Standing {
-        let [a, b] = self.places[pair].map(|place| self.seen[place as usize]);
+impl Standings {
+    pub fn of(&self, around: &Neighbourhoods, pair: usize) -> Standing {
+        let [a, b] = around.places[pair].map(|place| self.seen[place as usize]);
         Standing {
             rank: [a.lead.rank, b.lead.rank],
             margin: [a.lead.margin, b.lead.margin].map(|m| f32::from(m) * MARGIN_STEP),
@@ -147,13 +145,13 @@ impl Neighbourhoods {
     }
 
     /// The standing of every pair under `score`. Equal scores share the better rank, so order of input never matters.
-    pub fn standings(&self, score: impl Fn(usize) -> f32 + Sync) -> Standings<'_> {
-        Standings { places: &self.places, seen: self.seen(score, |place| place) }
+    pub fn standings(&self, score: impl Fn(usize) -> f32 + Sync) -> Standings {
+        Standings { seen: self.seen(score, |place| place) }
     }
 
     /// The part of [`Neighbourhoods::standings`] that takes the least room.
-    pub fn leads(&self, score: impl Fn(usize) -> f32 + Sync) -> Leads<'_> {
-        Leads { places: &self.places, seen: self.seen(score, |place| place.lead) }
+    pub fn leads(&self, score: impl Fn(usize) -> f32 + Sync) -> Leads {
+        Leads { seen: self.seen(score, |place| place.lead) }
     }
 
     /// One an entry.
@@ -256,9 +254,9 @@ mod tests {
     fn ranks_margins_and_ties() {
         // records 0 and 1 of node 0, records 2 and 3 of node 1
         let pairs = [(0, 2), (0, 3), (1, 2)];
-        let standings = Neighbourhoods::new(pairs.into_iter(), &[0, 0, 1, 1]);
-        let standings = standings.standings(|pair| [0.9, 0.4, 0.9][pair]);
-        let of: Vec<Standing> = (0..3).map(|pair| standings.of(pair)).collect();
+        let around = Neighbourhoods::new(pairs.into_iter(), &[0, 0, 1, 1]);
+        let standings = around.standings(|pair| [0.9, 0.4, 0.9][pair]);
+        let of: Vec<Standing> = (0..3).map(|pair| standings.of(&around, pair)).collect();
         assert_eq!(of[0].rank, [1, 1]);
         assert_eq!(of[1].rank, [2, 1]);
         assert_eq!(of[2].rank, [1, 1], "a tie shares the better rank");
@@ -277,8 +275,12 @@ mod tests {
         assert!(around.pieces.len() > 3);
         assert_eq!(around.groups().map(<[u32]>::len).sum::<usize>(), 200_000);
         let standings = around.standings(|pair| pair as f32);
-        assert_eq!(standings.of(99_999).rank, [1, 1], "the last pair is the best of both its records");
-        assert_eq!(standings.of(0).rank, [100, 255]);
+        assert_eq!(
+            standings.of(&around, 99_999).rank,
+            [1, 1],
+            "the last pair is the best of both its records"
+        );
+        assert_eq!(standings.of(&around, 0).rank, [100, 255]);
         assert_eq!(Neighbourhoods::new(std::iter::empty(), &nodes).standings(|_| 0.0).seen.len(), 0);
     }
 }

@@ -66,6 +66,7 @@ pub use access::{ApiKey, KeySpec, Principal, Role, Secret, User};
 pub use backup::BackupReport;
 pub use batch::{Ack, AuditNote, Batch, Expect, Mutation, Replay, Request};
 pub use changes::{Change, LoggedChange, SkuAction};
+pub use commit::content_digest;
 pub use error::{Result, StoreError};
 pub use follow::Follower;
 pub use page::{Page, Paged};

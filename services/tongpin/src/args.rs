@@ -5,6 +5,7 @@ use crate::lang::{Language, pick};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tables::ColumnMap;
@@ -28,6 +29,21 @@ pub enum Task {
     Score { pairs: PathBuf, out: PathBuf, map: ColumnMap, zones: Zones },
     Explain { left: String, right: String, zones: Zones },
     Demo { out: PathBuf },
+    Serve(Serving),
+}
+
+/// What `serve` is told by flags or environment; the rest is in its file.
+#[derive(Default)]
+pub struct Serving {
+    pub config: Option<PathBuf>,
+    pub data: Option<PathBuf>,
+    /// A database instead of a file in the data folder.
+    pub store: Option<String>,
+    pub listen: Option<SocketAddr>,
+    pub backups: Option<PathBuf>,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub client_authorities: Option<PathBuf>,
 }
 
 /// What `link` and `match` share.
@@ -76,6 +92,7 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
             zones: zones(sub, language)?,
         },
         "explain" => Task::Explain { left: text("left"), right: text("right"), zones: zones(sub, language)? },
+        "serve" => Task::Serve(serving(sub)),
         _ => Task::Demo { out: path("out") },
     };
     Ok(Call {
@@ -87,6 +104,20 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
         quiet: sub.get_flag("quiet"),
         task,
     })
+}
+
+fn serving(sub: &ArgMatches) -> Serving {
+    let path = |id: &str| sub.get_one::<PathBuf>(id).cloned();
+    Serving {
+        config: path("config"),
+        data: path("data"),
+        store: sub.get_one::<String>("store").cloned(),
+        listen: sub.get_one::<SocketAddr>("listen").copied(),
+        backups: path("backups"),
+        certificate: path("tls-cert"),
+        key: path("tls-key"),
+        client_authorities: path("tls-client-ca"),
+    }
 }
 
 fn linking(sub: &ArgMatches, language: Language) -> Result<Linking, Answer> {
@@ -228,9 +259,18 @@ fn command(language: Language) -> Command {
                         .default_value("out/demo")
                         .help(say("Where to write (out/demo)", "写到哪里（默认 out/demo）")),
                 ),
+        )
+        .subcommand(
+            Command::new("serve")
+                .about(say(
+                    "Run the service: gRPC and JSON over HTTP on one port",
+                    "运行服务：同一端口提供 gRPC 与 JSON（HTTP）",
+                ))
+                .override_usage(say("tongpin serve --data <DIR> [OPTIONS]", "tongpin serve --data <文件夹> [选项]"))
+                .args(serve_options(language)),
         );
     let with_common = |sub: Command| sub.args(common(language));
-    let names = ["link", "match", "score", "explain", "demo"];
+    let names = ["link", "match", "score", "explain", "demo", "serve"];
     let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_common));
     // `--lang` before the command as well; it is read before parsing.
     localised(root.arg(lang_option(language)).arg(help_option(language)), language)
@@ -364,6 +404,55 @@ fn linking_options(language: Language) -> Vec<Arg> {
     options
 }
 
+fn serve_options(language: Language) -> Vec<Arg> {
+    let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
+    let path = |id: &'static str, env: &'static str, name: &'static str, help: &'static str| {
+        option(id, language).env(env).value_name(name).value_parser(value_parser!(PathBuf)).help(help)
+    };
+    let (folder, file) = (say("DIR", "文件夹"), say("FILE", "文件"));
+    vec![
+        path(
+            "config",
+            "TONGPIN_CONFIG",
+            file,
+            say(
+                "Settings as TOML; flags and environment win over it",
+                "TOML 格式的设置；命令行和环境变量优先",
+            ),
+        ),
+        path(
+            "data",
+            "TONGPIN_DATA",
+            folder,
+            say("Where the store (SQLite) is kept", "数据（SQLite）所在文件夹"),
+        ),
+        option("store", language)
+            .env("TONGPIN_STORE")
+            .value_name("postgres://…")
+            .value_parser(value_parser!(String))
+            .help(say("A PostgreSQL database instead", "改用 PostgreSQL 数据库")),
+        option("listen", language)
+            .env("TONGPIN_LISTEN")
+            .value_name("IP:PORT")
+            .value_parser(value_parser!(SocketAddr))
+            .help(say("Where to listen (127.0.0.1:7070)", "监听地址（127.0.0.1:7070）")),
+        path(
+            "backups",
+            "TONGPIN_BACKUPS",
+            folder,
+            say("Where backups go (DIR/backups)", "备份文件夹（数据文件夹/backups）"),
+        ),
+        path("tls-cert", "TONGPIN_TLS_CERT", file, say("Certificate (PEM)", "证书（PEM）")),
+        path("tls-key", "TONGPIN_TLS_KEY", file, say("Its key (PEM)", "证书私钥（PEM）")),
+        path(
+            "tls-client-ca",
+            "TONGPIN_TLS_CLIENT_CA",
+            file,
+            say("Callers must show a certificate of these authorities", "要求客户端出示由此机构签发的证书"),
+        ),
+    ]
+}
+
 fn map_option(language: Language) -> Arg {
     option("map", language)
         .value_name(pick(language, "FIELD=HEADER,...", "字段=列名,..."))
@@ -463,7 +552,7 @@ impl Answer {
         let source = std::error::Error::source(&self.0).map(|e| e.to_string()).unwrap_or_default();
         let what = match self.0.kind() {
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return self.0.render().to_string(),
-            ErrorKind::MissingSubcommand => "缺少命令：link、match、score、explain 或 demo".to_owned(),
+            ErrorKind::MissingSubcommand => "缺少命令：link、match、score、explain、demo 或 serve".to_owned(),
             ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
             ErrorKind::InvalidSubcommand => {
                 format!("没有这个命令：{}", context(ContextKind::InvalidSubcommand))

@@ -30,6 +30,18 @@ pub enum Failure {
     OutName(PathBuf),
     #[error("{0}: the output would overwrite the input")]
     OutIsInput(PathBuf),
+    #[error("{path}: {detail}")]
+    Config { path: PathBuf, detail: String },
+    #[error("serve needs --data DIR or --store")]
+    NoData,
+    #[error("TLS needs both a certificate and its key")]
+    HalfTls,
+    #[error("the runtime cannot be set up ({source})")]
+    Runtime { source: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    #[error(transparent)]
+    Start(#[from] gateway::StartError),
 }
 
 impl Failure {
@@ -38,6 +50,27 @@ impl Failure {
             Failure::Table(error) => table(error, language),
             Failure::Engine(error) => engine_error(error, language),
             Failure::Folder(error) => folder(error, language),
+            Failure::Config { path, detail } => {
+                let path = path.display();
+                say!(language, "{path}: the settings cannot be used: {detail}", "{path}：设置无法使用：{detail}")
+            }
+            Failure::NoData => pick(
+                language,
+                "where shall the store be? Give --data DIR (SQLite) or --store postgres://… , or set them in the file of --config",
+                "数据放在哪里？请给出 --data 文件夹（SQLite）或 --store postgres://… ，或写在 --config 的文件里",
+            )
+            .to_owned(),
+            Failure::HalfTls => pick(
+                language,
+                "TLS needs both: give --tls-cert and --tls-key",
+                "TLS 需要证书和私钥：请同时给出 --tls-cert 和 --tls-key",
+            )
+            .to_owned(),
+            Failure::Runtime { source } => {
+                say!(language, "the runtime cannot be set up ({source})", "无法建立运行环境（{source}）")
+            }
+            Failure::Store(error) => say!(language, "the store: {error}", "数据：{error}"),
+            Failure::Start(error) => say!(language, "{error}", "服务无法启动：{error}"),
             Failure::Write { path, source } => {
                 let path = path.display();
                 say!(language, "{path}: cannot be written ({source})", "{path}：无法写入（{source}）")

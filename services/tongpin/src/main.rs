@@ -32,16 +32,18 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("TONGPIN_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let language = lang::of_arguments(&arguments).unwrap_or_else(lang::of_environment);
     let call = match args::parse(&arguments, language) {
         Ok(call) => call,
         Err(answer) => return answer.print(language),
     };
-    stop::install(language);
+    let is_service = matches!(call.task, args::Task::Serve(_));
+    log(if is_service { Log::Service } else { Log::Command });
+    if !is_service {
+        // The service stops in its own way: calls under way are finished.
+        stop::install(language);
+    }
     match commands::run(&call) {
         Ok(Finish::Complete) => ExitCode::SUCCESS,
         Ok(Finish::SomeRowsRejected) => ExitCode::from(3),
@@ -50,5 +52,22 @@ fn main() -> ExitCode {
             eprintln!("{}{}", lang::pick(language, "error: ", "错误："), failure.tell(language));
             ExitCode::FAILURE
         }
+    }
+}
+
+enum Log {
+    /// Lines for a person, only where something is wrong.
+    Command,
+    /// JSON for a collector.
+    Service,
+}
+
+fn log(kind: Log) {
+    let filter =
+        |usual: &str| EnvFilter::try_from_env("TONGPIN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    match kind {
+        Log::Command => builder.with_env_filter(filter("error")).init(),
+        Log::Service => builder.json().with_env_filter(filter("info")).init(),
     }
 }

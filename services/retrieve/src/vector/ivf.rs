@@ -99,6 +99,33 @@ impl VectorIndex {
         tiles.concat()
     }
 
+    /// Adds a row at the end. Centroids stay as they are.
+    pub fn push(&mut self, vector: ArrayView1<f32>) {
+        let row = self.scales.len() as u32;
+        let start = self.codes.len();
+        self.codes.resize(start + self.dim, 0);
+        let scale = quantise(vector, &mut self.codes[start..]);
+        self.scales.push(scale);
+        let nearest = match self.groups.len() {
+            1 => vec![0; self.probes],
+            _ => self.nearest_of_vector(self.restored(&[row]).view()),
+        };
+        self.groups[usize::from(nearest[0])].push(row);
+        self.nearest.extend(nearest);
+    }
+
+    /// A row as a query.
+    pub fn row(&self, row: u32) -> Quantised {
+        Quantised { codes: self.codes_of(row).to_vec(), scale: self.scales[row as usize] }
+    }
+
+    /// Every row of the groups, with its cosine.
+    pub fn each_of(&self, query: &Quantised, groups: &[u16], mut on: impl FnMut(u32, f32)) {
+        for &group in groups {
+            self.groups[usize::from(group)].iter().for_each(|&row| on(row, self.cosine_with(query, row)));
+        }
+    }
+
     pub fn nearest_of_row(&self, row: u32) -> &[u16] {
         &self.nearest[row as usize * self.probes..][..self.probes]
     }

@@ -292,7 +292,7 @@ impl Work {
 }
 
 /// Hex of 128 bits over everything that the node says. Destructured whole, so that a new column cannot be forgotten.
-pub(crate) fn content_digest(sku: &LocalSku) -> String {
+pub fn content_digest(sku: &LocalSku) -> String {
     let LocalSku { key: _, name, brand, spec, unit, category, gtin, description, price } = sku;
     let mut digest = Sha256::new();
     let mut add = |text: Option<&[u8]>| {

@@ -22,7 +22,7 @@ use domain::{
 };
 use working::Working;
 
-pub(crate) use apply::content_digest;
+pub use apply::content_digest;
 
 /// Everything a batch touches, as it was and as it will be.
 #[derive(Default)]

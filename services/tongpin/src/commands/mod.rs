@@ -4,6 +4,7 @@ mod demo;
 mod explain;
 mod link;
 mod score;
+mod serve;
 
 use crate::args::{Call, Linking, Task, Zones, shown};
 use crate::failure::{self, Failure};
@@ -44,6 +45,7 @@ pub fn run(call: &Call) -> Result<Finish, Failure> {
         Task::Score { pairs, out, map, zones } => score::score(call, pairs, out, map, *zones),
         Task::Explain { left, right, zones } => explain::explain(call, left, right, *zones),
         Task::Demo { out } => demo::demo(call, out),
+        Task::Serve(serving) => serve::serve(call, serving),
     }
 }
 

@@ -1,0 +1,524 @@
+//! The service: one world in memory that follows the store, one writer at a time.
+//!
+//! A write is two commits: what the caller said (durable then), and what linking makes of it. A process that dies between
+//! the two leaves SKUs in state `not_run`, which the next start links.
+
+use crate::draft::{Planner, Splits};
+use crate::error::{LiveError, Result};
+use crate::graph::{Graph, Group};
+use crate::ledger::{Ledger, Renewal};
+use domain::{Actor, Confidence, LocalSku, MatchState, Sequence, SkuKey, Timestamp};
+use engine::{Engine, ReadRecord};
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+use sha2::{Digest, Sha256};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use store::{SkuFilter, Store, StoreError};
+use tokio::sync::{Mutex, MutexGuard, watch};
+
+/// How the service links.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub retrieval: retrieve::Options,
+    /// A new full run is made when the records have grown by this factor since the last: rarities of words, the shape
+    /// of the vectors and the share of partners are learnt from it.
+    pub growth: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { retrieval: retrieve::Options::default(), growth: 2.0 }
+    }
+}
+
+/// Up to so many records a full run is made on the spot; beyond, in the background.
+const ON_THE_SPOT: usize = 4_000;
+/// Records linked in one commit.
+const LINKED_AT_ONCE: usize = 400;
+/// Times that linking is tried anew when others wrote meanwhile.
+const ATTEMPTS: usize = 5;
+
+pub(crate) struct World {
+    pub graph: Graph,
+    pub ledger: Ledger,
+}
+
+pub(crate) struct Inner {
+    pub engine: Arc<Engine>,
+    pub store: Store,
+    pub options: Options,
+    world: RwLock<Option<World>>,
+    /// One writer at a time; reads never wait for it.
+    writer: Mutex<()>,
+    position: watch::Sender<Sequence>,
+    refitting: Mutex<()>,
+    seed: u64,
+    counter: AtomicU64,
+}
+
+/// The running service; cheap to clone.
+#[derive(Clone)]
+pub struct Live(pub(crate) Arc<Inner>);
+
+/// Proof that the writer's place is held.
+pub(crate) type Writing<'a> = MutexGuard<'a, ()>;
+
+/// The place of one write in everything.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    pub actor: Actor,
+    /// Where the caller may ask again.
+    pub request: Option<store::Request>,
+    pub audit: Option<store::AuditNote>,
+}
+
+impl Writer {
+    pub fn new(actor: &Actor) -> Writer {
+        Writer { actor: actor.clone(), request: None, audit: None }
+    }
+
+    pub(crate) fn batch(&self, cause: &str) -> store::Batch {
+        let mut batch = store::Batch::new(now(), &self.actor, cause);
+        batch.request = self.request.clone();
+        batch.audit = self.audit.clone();
+        batch
+    }
+}
+
+/// The machine itself, where nobody asked.
+pub fn machine() -> Actor {
+    Actor::new("machine")
+}
+
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+impl Live {
+    /// A service over a store; every call says [`LiveError::Building`] until [`Live::build`] is done.
+    pub fn new(engine: Arc<Engine>, store: Store, options: Options) -> Live {
+        Live(Arc::new(Inner {
+            engine,
+            store,
+            options,
+            world: RwLock::new(None),
+            writer: Mutex::new(()),
+            position: watch::Sender::new(Sequence(0)),
+            refitting: Mutex::new(()),
+            seed: RandomState::new().hash_one(now().0),
+            counter: AtomicU64::new(0),
+        }))
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.lock_world().is_some()
+    }
+
+    /// Last change that the index has taken in.
+    pub fn position(&self) -> Sequence {
+        *self.0.position.borrow()
+    }
+
+    /// Records in the index.
+    pub fn len(&self) -> usize {
+        self.lock_world().as_ref().map_or(0, |world| world.graph.rows.len())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock_world(&self) -> RwLockReadGuard<'_, Option<World>> {
+        // A poisoned lock: the world may be half changed only where a change panicked, and is built anew at the next start.
+        self.0.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_world_mut(&self) -> RwLockWriteGuard<'_, Option<World>> {
+        self.0.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read<T>(&self, of: impl FnOnce(&World) -> T) -> Result<T> {
+        self.lock_world().as_ref().map(of).ok_or(LiveError::Building)
+    }
+
+    fn change<T>(&self, of: impl FnOnce(&mut World) -> T) -> Result<T> {
+        self.lock_world_mut().as_mut().map(of).ok_or(LiveError::Building)
+    }
+
+    /// Work for a processor, off the threads that answer.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Live) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let live = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&live)).await;
+        done.unwrap_or_else(|error| Err(LiveError::GivenUp(error.to_string())))
+    }
+
+    pub(crate) async fn write(&self) -> Writing<'_> {
+        self.0.writer.lock().await
+    }
+
+    /// Keeps a batch that changes no SKU: policies, deferrals.
+    pub async fn commit(&self, batch: &store::Batch) -> Result<store::Ack> {
+        let writing = self.write().await;
+        let ack = self.0.store.commit(batch).await?;
+        self.catch_up(&writing).await?;
+        Ok(ack)
+    }
+
+    /// The policy that holds for a pair of nodes and a category; the built-in defaults as version 0.
+    pub fn policy_for(&self, nodes: [&domain::NodeId; 2], category: Option<&str>) -> Result<domain::Policy> {
+        self.read(|world| {
+            let held = world.ledger.policies.resolve(nodes, [category, None]).cloned();
+            held.unwrap_or_else(|| crate::rules::Rules::default().as_policy())
+        })
+    }
+
+    /// A name that nothing else has.
+    pub(crate) fn new_id(&self, prefix: &str) -> String {
+        let number = self.0.counter.fetch_add(1, Ordering::Relaxed);
+        let digest = Sha256::new()
+            .chain_update(self.0.seed.to_le_bytes())
+            .chain_update(number.to_le_bytes())
+            .chain_update(now().0.to_le_bytes())
+            .finalize();
+        digest[..8].iter().fold(format!("{prefix}-"), |mut id, byte| {
+            id.push_str(&format!("{byte:02x}"));
+            id
+        })
+    }
+
+    /// Builds the index from the store and links what was left unlinked. Meanwhile an index that is there goes on.
+    pub async fn build(&self) -> Result<()> {
+        let _one = self.0.refitting.lock().await;
+        let world = self.full_run().await?;
+        let writing = self.write().await;
+        *self.lock_world_mut() = Some(world);
+        self.catch_up(&writing).await?;
+        drop(writing);
+        let unlinked = self.read(|world| unlinked(&world.ledger))?;
+        tracing::info!(records = self.len(), unlinked = unlinked.len(), "the index is built");
+        self.link_all(unlinked, Splits::Held).await
+    }
+
+    async fn full_run(&self) -> Result<World> {
+        let (ledger, skus) = Ledger::load(&self.0.store).await?;
+        let many = ledger.many_nodes();
+        let graph = self
+            .compute(move |live| {
+                let fit = live.0.engine.fit(&skus, &many, &live.0.options.retrieval, &engine::Quiet)?;
+                Ok(Graph::new(fit, &skus, &many))
+            })
+            .await?;
+        Ok(World { graph, ledger })
+    }
+
+    /// A full run over everything and its groups: joins what fits now, and with [`Splits::Made`] parts what does not.
+    pub async fn regroup(&self, splits: Splits) -> Result<()> {
+        let _one = self.0.refitting.lock().await;
+        let world = self.full_run().await?;
+        let writing = self.write().await;
+        *self.lock_world_mut() = Some(world);
+        self.catch_up(&writing).await?;
+        drop(writing);
+        let all = self.read(|world| {
+            let mut keys: Vec<SkuKey> = world.graph.rows.keys().cloned().collect();
+            keys.sort();
+            keys
+        })?;
+        self.link_all(all, splits).await
+    }
+
+    /// Proposes and scores every pair anew under what was learnt before: what the small steps of every day come near to.
+    /// Groups are left alone.
+    pub async fn rescore(&self) -> Result<()> {
+        let writing = self.write().await;
+        self.catch_up(&writing).await?;
+        self.compute(|live| {
+            live.change(|world| {
+                world.graph.propose_all();
+                world.graph.score_all(&live.0.engine);
+            })
+        })
+        .await
+    }
+
+    /// Pairs with a chance, smaller key first, in the order of their keys.
+    pub fn pairs(&self) -> Result<Vec<(SkuKey, SkuKey, Confidence)>> {
+        self.read(|world| {
+            let graph = &world.graph;
+            let mut pairs = Vec::new();
+            for row in graph.rows.values() {
+                for (pair, state) in graph.active(*row) {
+                    let keys = [*row, graph.other(pair, *row)].map(|row| &graph.records[row as usize].key);
+                    if keys[0] < keys[1] {
+                        pairs.push((keys[0].clone(), keys[1].clone(), state.confidence));
+                    }
+                }
+            }
+            pairs.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+            pairs
+        })
+    }
+
+    /// Whether what the last full run learnt still speaks for the records that are there.
+    pub(crate) fn is_mature(&self) -> Result<bool> {
+        self.read(|world| {
+            let learnt = world.graph.statistics.records as f64;
+            world.graph.rows.len() as f64 <= (learnt * self.0.options.growth).max(learnt + 4.0)
+        })
+    }
+
+    /// Takes in the changes of the log; gives the SKUs whose pairs changed.
+    pub(crate) async fn catch_up(&self, _: &Writing<'_>) -> Result<FxHashSet<SkuKey>> {
+        let mut touched = FxHashSet::default();
+        loop {
+            let cursor = self.read(|world| world.ledger.sequence)?;
+            let changes = self.0.store.changes_after(cursor, 2_000).await?;
+            let _ = self.0.position.send_replace(cursor);
+            if changes.is_empty() {
+                return Ok(touched);
+            }
+            let mut renewal = self.change(|world| {
+                let mut renewal = Renewal::default();
+                changes.iter().for_each(|change| world.ledger.apply(change, &mut renewal));
+                let many = world.ledger.many_nodes();
+                world.graph.traits.many = many.iter().map(|node| world.graph.node_number(node)).collect();
+                renewal
+            })?;
+            for node in std::mem::take(&mut renewal.returned) {
+                for sku in self.skus_of(&node).await? {
+                    renewal.skus.insert(sku.key.clone(), Some(sku));
+                }
+            }
+            if !renewal.skus.is_empty() {
+                match self.compute(move |live| live.renew(renewal)).await {
+                    Ok(renewed) => touched.extend(renewed),
+                    Err(error) => {
+                        // Half a renewal is none: the index is built anew.
+                        *self.lock_world_mut() = None;
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn skus_of(&self, node: &domain::NodeId) -> Result<Vec<LocalSku>> {
+        let filter = SkuFilter { node: Some(node.clone()), ..SkuFilter::default() };
+        let mut skus = Vec::new();
+        let mut page = store::Page::first(1_000);
+        loop {
+            let paged = self.0.store.list_skus(&filter, &page).await?;
+            skus.extend(paged.items.into_iter().map(|row| row.value.sku));
+            let Some(next) = paged.next else { return Ok(skus) };
+            page = store::Page::after(1_000, Some(next));
+        }
+    }
+
+    /// Puts changed records into the graph and scores what is around them. Finding goes on meanwhile: the world is held only
+    /// while something is written into it.
+    fn renew(&self, renewal: Renewal) -> Result<FxHashSet<SkuKey>> {
+        let engine = &self.0.engine;
+        let renewed: Vec<(SkuKey, Option<LocalSku>)> = renewal.skus.into_iter().collect();
+        let read: Vec<ReadRecord> = self.read(|world| {
+            let skus: Vec<&LocalSku> = renewed.iter().filter_map(|(_, sku)| sku.as_ref()).collect();
+            engine.read(&skus, &world.graph.statistics)
+        })??;
+        let mut groups: FxHashSet<Group> = FxHashSet::default();
+        let mut searching: Vec<u32> = self.change(|world| {
+            let graph = &mut world.graph;
+            let mut bereaved = Vec::new();
+            for (key, _) in &renewed {
+                let (lost, rivals) = graph.remove(key);
+                groups.extend(lost);
+                bereaved.extend(rivals);
+            }
+            let kept = renewed.iter().filter_map(|(_, sku)| sku.as_ref());
+            let mut rows: Vec<u32> = kept.zip(read).map(|(sku, read)| graph.insert(sku, read)).collect();
+            rows.extend(bereaved);
+            rows
+        })?;
+        searching.sort_unstable();
+        searching.dedup();
+        searching.retain(|row| self.read(|world| is_there(&world.graph, *row)).unwrap_or(false));
+        groups.retain(|(row, _)| self.read(|world| is_there(&world.graph, *row)).unwrap_or(false));
+        let found: Vec<(u32, Vec<retrieve::Hit>)> = self.read(|world| {
+            let search = |row: &u32| (*row, world.graph.index.search_row(*row));
+            searching.par_iter().map(search).collect()
+        })?;
+        self.change(|world| {
+            for (row, hits) in found {
+                let mut others = world.graph.others(row);
+                for hit in hits {
+                    if others.insert(hit.record) {
+                        let pair = world.graph.add_pair(row, hit.record, hit.cosine);
+                        groups.extend(world.graph.groups_of(pair));
+                    }
+                }
+            }
+        })?;
+        let (scored, mut rows) = self.read(|world| {
+            let scored = world.graph.first_stages(engine, &groups);
+            let rows = world.graph.hearing(&scored);
+            (scored, rows)
+        })?;
+        self.change(|world| world.graph.set(&scored))?;
+        let scored = self.read(|world| world.graph.third_stage(engine, &rows))?;
+        self.change(|world| world.graph.set(&scored))?;
+        rows.extend(groups.iter().map(|(row, _)| *row));
+        let moved = self.read(|world| world.graph.matching(engine, &rows))?;
+        self.change(|world| world.graph.set(&moved))?;
+        self.read(|world| {
+            let graph = &world.graph;
+            let ends = moved.iter().flat_map(|(pair, _)| graph.pairs[*pair as usize].ends);
+            let rows: FxHashSet<u32> =
+                ends.chain(groups.iter().map(|(row, _)| *row)).chain(searching).collect();
+            rows.into_iter()
+                .filter(|row| is_there(graph, *row))
+                .map(|row| graph.records[row as usize].key.clone())
+                .collect()
+        })
+    }
+
+    /// Links many SKUs, some at a time; others write in between.
+    async fn link_all(&self, keys: Vec<SkuKey>, splits: Splits) -> Result<()> {
+        for some in keys.chunks(LINKED_AT_ONCE) {
+            let writing = self.write().await;
+            let mut touched = self.catch_up(&writing).await?;
+            touched.extend(some.iter().cloned());
+            self.link(&writing, touched, &FxHashSet::default(), splits, &machine()).await?;
+        }
+        Ok(())
+    }
+
+    /// Links what is around the touched SKUs; `changed` are those whose rows changed.
+    pub(crate) async fn link(
+        &self,
+        writing: &Writing<'_>,
+        mut touched: FxHashSet<SkuKey>,
+        changed: &FxHashSet<SkuKey>,
+        splits: Splits,
+        actor: &Actor,
+    ) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let mut keys: Vec<SkuKey> = touched.iter().cloned().collect();
+            keys.sort();
+            let also_changed = changed.clone();
+            let draft = self
+                .compute(move |live| {
+                    live.read(|world| {
+                        let World { graph, ledger } = world;
+                        Planner { graph, ledger, splits, changed: &also_changed }.draft(&keys)
+                    })
+                })
+                .await?;
+            let batch = self.batch_of(draft, changed, actor).await?;
+            if batch.mutations.is_empty() {
+                return Ok(());
+            }
+            match self.0.store.commit(&batch).await {
+                Ok(_) => {
+                    self.catch_up(writing).await?;
+                    return Ok(());
+                }
+                // Another server wrote meanwhile: look again.
+                Err(
+                    error @ (StoreError::Conflict { .. }
+                    | StoreError::NotFound { .. }
+                    | StoreError::AlreadyExists { .. }
+                    | StoreError::Precondition { .. }),
+                ) => {
+                    tracing::debug!(%error, "linking is tried again");
+                    touched.extend(self.catch_up(writing).await?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        tracing::warn!(
+            skus = touched.len(),
+            "linking was given up: others kept writing; the SKUs stay not_run"
+        );
+        Ok(())
+    }
+
+    /// After a write: links, or, where too much is new for what is known, learns first.
+    pub(crate) async fn linked(
+        &self,
+        writing: Writing<'_>,
+        touched: FxHashSet<SkuKey>,
+        changed: &FxHashSet<SkuKey>,
+    ) -> Result<()> {
+        if self.is_mature()? {
+            return self.link(&writing, touched, changed, Splits::Held, &machine()).await;
+        }
+        if self.len() <= ON_THE_SPOT {
+            let world = self.full_run().await?;
+            *self.lock_world_mut() = Some(world);
+            self.catch_up(&writing).await?;
+            let mut all: FxHashSet<SkuKey> = self.read(|world| world.graph.rows.keys().cloned().collect())?;
+            all.extend(touched);
+            return self.link(&writing, all, changed, Splits::Held, &machine()).await;
+        }
+        drop(writing);
+        let live = self.clone();
+        tokio::spawn(async move {
+            // One at a time: what comes meanwhile is looked at when it is done.
+            if live.0.refitting.try_lock().is_err() {
+                return;
+            }
+            if let Err(error) = live.regroup(Splits::Held).await {
+                tracing::warn!(%error, "learning from what is new failed; it is tried at the next write");
+            }
+        });
+        Ok(())
+    }
+
+    /// Follows the log for ever: what other servers write is found here a moment later.
+    pub async fn follow(&self) -> Result<()> {
+        loop {
+            // One change is news enough: `catch_up` reads them all.
+            match self.0.store.follow(self.position()).next(1).await {
+                Ok(_) => {
+                    let writing = self.write().await;
+                    self.catch_up(&writing).await?;
+                }
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "following the log");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn is_there(graph: &Graph, row: u32) -> bool {
+    graph.rows.get(&graph.records[row as usize].key) == Some(&row)
+}
+
+/// SKUs that take part in matching and were not linked yet, by key.
+fn unlinked(ledger: &Ledger) -> Vec<SkuKey> {
+    let waits = |state: MatchState| matches!(state, MatchState::NotRun | MatchState::Failed);
+    let mut keys: Vec<SkuKey> = ledger
+        .skus
+        .iter()
+        .filter(|(key, info)| waits(info.state) && !ledger.is_archived(&key.node))
+        .map(|(key, _)| key.clone())
+        .collect();
+    keys.sort();
+    keys
+}
