@@ -6,12 +6,14 @@
 //! change a result.
 
 mod error;
+mod evidence;
 mod linking;
 mod models;
 mod pairwise;
 mod prepare;
 mod progress;
 mod scoring;
+mod tuning;
 
 pub use error::EngineError;
 pub use linking::{LinkOptions, LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts, Verdict};
@@ -20,6 +22,7 @@ pub use pairwise::PairScore;
 pub use prepare::Prepared;
 pub use progress::{Progress, Quiet};
 pub use scoring::Scored;
+pub use tuning::{Labels, TuneOptions, Tuning};
 
 pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};
 pub use score::{Explanation, Language};

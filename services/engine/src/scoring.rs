@@ -1,7 +1,7 @@
 //! From candidates to calibrated confidences: three stages, then the one-to-one matching under a prior adapted to the
 //! data at hand.
 
-use crate::prepare::{Prepared, WIDTH};
+use crate::prepare::{Prepared, Surroundings, WIDTH};
 use crate::{Engine, Progress};
 use domain::NodeId;
 use ndarray::ArrayView1;
@@ -29,7 +29,7 @@ const THIRD_FLOOR: f32 = -7.0;
 const VETO_FLOOR: f64 = 0.02;
 
 const SECOND_WIDTH: usize = WIDTH + features::SECOND.len();
-const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONSENSUS.len();
+pub(crate) const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONSENSUS.len();
 
 impl Engine {
     /// `many_per_node`: nodes known to list products several times; they are linked all the same.
@@ -49,7 +49,7 @@ impl Engine {
             [c.left, c.right].iter().any(|r| repeating.contains(&prepared.nodes[*r as usize]))
         };
 
-        let Staged { second: _, active, pairs, third: odds } = staged;
+        let Staged { active, pairs, third: odds, .. } = staged;
         let matching = Matching::new(&pairs, &prepared.nodes, |node| !is_many(node));
         let marginals = |shift: f64| {
             let shifted: Vec<f64> = odds.iter().map(|x| x + shift).collect();
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// The log-odds of the second stage and, where a pair has a chance, of the third.
-    fn stages(&self, prepared: &Prepared, progress: &dyn Progress) -> Staged {
+    pub(crate) fn stages(&self, prepared: &Prepared, progress: &dyn Progress) -> Staged {
         let count = prepared.candidates.len();
         let around = prepared.surroundings();
         let first: Vec<f32> = (0..count)
@@ -111,7 +111,7 @@ impl Engine {
         let first_standings = around.neighbourhoods.standings(&first_chance);
         let fill_second = |i: usize, row: &mut [f32]| {
             prepared.fill(&around, i, row);
-            context::fill_stage(first[i], &first_standings[i], &mut row[WIDTH..SECOND_WIDTH]);
+            context::fill_stage(first[i], &first_standings[i], &mut row[WIDTH..]);
         };
         let second: Vec<f32> = (0..count)
             .into_par_iter()
@@ -140,34 +140,69 @@ impl Engine {
         let second_standings =
             context::Neighbourhoods::new(&pairs, &prepared.nodes).standings(&second_chance);
         let consensus = consensus::consensus(&pairs, &second_chance, &prepared.nodes);
-        let third: Vec<f64> = active
-            .par_iter()
-            .enumerate()
-            .map(|(at, i)| {
-                let index = *i as usize;
+        let mut staged = Staged {
+            around,
+            first,
+            first_standings,
+            second,
+            active,
+            pairs,
+            second_standings,
+            consensus,
+            third: Vec::new(),
+        };
+        staged.third = (0..staged.active.len())
+            .into_par_iter()
+            .map(|at| {
                 let mut row = [0.0f32; THIRD_WIDTH];
-                fill_second(index, &mut row);
-                let (standing, voices) = row[SECOND_WIDTH..].split_at_mut(features::THIRD.len());
-                context::fill_stage(second[index], &second_standings[at], standing);
-                voices.copy_from_slice(&consensus[at]);
+                staged.fill_third(prepared, at, &mut row);
                 let raw = self.model.third.log_odds(ArrayView1::from(&row[..]));
                 self.model.calibration.log_odds(f64::from(raw))
             })
             .collect();
         progress.advance(count as u64 / 3);
-        Staged { second, active, pairs, third }
+        staged
     }
 }
 
-struct Staged {
-    /// One a candidate.
-    second: Vec<f32>,
-    /// The candidates that have a chance, ascending; `pairs` and `third` go with them.
-    active: Vec<u32>,
+/// What the stages saw and said.
+pub(crate) struct Staged {
+    around: Surroundings,
+    /// `first`, `first_standings` and `second`: one a candidate.
+    first: Vec<f32>,
+    first_standings: Vec<context::Standing>,
+    pub second: Vec<f32>,
+    /// The candidates that have a chance, ascending; everything below goes with them.
+    pub active: Vec<u32>,
     /// Left and right record.
-    pairs: Vec<(u32, u32)>,
+    pub pairs: Vec<(u32, u32)>,
+    second_standings: Vec<context::Standing>,
+    consensus: Vec<[f32; consensus::WIDTH]>,
     /// Log-odds of the pair taken alone.
-    third: Vec<f64>,
+    pub third: Vec<f64>,
+}
+
+impl Staged {
+    fn fill_second(&self, prepared: &Prepared, index: usize, row: &mut [f32]) {
+        prepared.fill(&self.around, index, row);
+        context::fill_stage(self.first[index], &self.first_standings[index], &mut row[WIDTH..SECOND_WIDTH]);
+    }
+
+    /// What the third stage reads of `active[at]`.
+    pub fn fill_third(&self, prepared: &Prepared, at: usize, row: &mut [f32]) {
+        let index = self.active[at] as usize;
+        self.fill_second(prepared, index, row);
+        let (standing, voices) = row[SECOND_WIDTH..THIRD_WIDTH].split_at_mut(features::THIRD.len());
+        context::fill_stage(self.second[index], &self.second_standings[at], standing);
+        voices.copy_from_slice(&self.consensus[at]);
+    }
+
+    /// The same of a candidate without a chance: what is not known of it is 0.
+    pub fn fill_hopeless(&self, prepared: &Prepared, index: usize, row: &mut [f32]) {
+        self.fill_second(prepared, index, row);
+        row[SECOND_WIDTH..THIRD_WIDTH].fill(0.0);
+        row[SECOND_WIDTH] = self.second[index].clamp(-14.0, 14.0);
+    }
 }
 
 /// The candidates of a greedy one-to-one assignment per pair of nodes.

@@ -152,6 +152,7 @@ fn reason_in_chinese(reason: &Reason) -> String {
         Reason::NotJson { detail } => format!("不是 JSON 对象（{detail}）"),
         Reason::NotText { column } => format!("{column} 不是文本或数字"),
         Reason::CellError { column, error } => format!("{column} 是错误值 {error}"),
+        Reason::Label { value } => format!("看不懂标签 '{value}'；请写 1 或 0、same 或 different、是 或 否"),
     }
 }
 
@@ -195,6 +196,9 @@ fn engine_error(error: &EngineError, language: Language) -> String {
             format!("{} 与 manifest.json 中的校验和不符：文件损坏或被改动，请重新从项目获取", path.display())
         }
         EngineError::Duplicate(key) => format!("记录 {key} 出现了两次：同一节点内编码不能重复，请删掉或改名"),
+        EngineError::TooFewLabels { same, different, needed, file } => format!(
+            "{file}：标签太少，学不了：标为同品的 {same} 对，标为不同的 {different} 对；两种至少各需 {needed} 对，请再标一些"
+        ),
         EngineError::TooMany(count) => format!("一次运行最多 1600 万条记录，现有 {count} 条"),
         EngineError::Model(detail) => format!("评分模型无法使用：{detail}"),
         EngineError::Retrieve(detail) => format!("查找候选时出错：{detail}"),
