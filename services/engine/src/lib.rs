@@ -25,6 +25,7 @@ pub use scoring::Scored;
 pub use tuning::{Labels, TuneOptions, Tuning};
 
 pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};
+pub use learn::Figures;
 pub use score::{Explanation, Language};
 
 use embed::Encoder;

@@ -37,7 +37,7 @@ impl Engine {
         pairs: &[(LocalSku, LocalSku)],
         zones: &ZonePolicy,
     ) -> Result<Vec<PairScore>, EngineError> {
-        let read = self.read_pairs(pairs, self.known(), &Quiet)?;
+        let read = self.read_pairs(pairs, known(&self.model), &Quiet)?;
         let confidence = read.confidences(&self.model);
         Ok((0..pairs.len()).into_par_iter().map(|i| read.score(i, confidence[i], zones)).collect())
     }
@@ -49,7 +49,7 @@ impl Engine {
         right: &LocalSku,
         zones: &ZonePolicy,
     ) -> Result<Explanation, EngineError> {
-        let read = self.read_pairs(&[(left.clone(), right.clone())], self.known(), &Quiet)?;
+        let read = self.read_pairs(&[(left.clone(), right.clone())], known(&self.model), &Quiet)?;
         let confidence = read.confidences(&self.model)[0];
         let score = read.score(0, confidence, zones);
         let row = read.alone.row(0);
@@ -62,12 +62,6 @@ impl Engine {
             .collect();
         let [left, right] = [&read.parsed[0], &read.parsed[1]];
         Ok(Explanation::new(score.confidence, score.zone, read.veto[0], left, right, features))
-    }
-
-    /// The records that pairs are read among; `None` where the model reads each pair alone.
-    pub(crate) fn known(&self) -> Option<&[LocalSku]> {
-        let tuned = self.model.tuned.as_ref().filter(|tuned| tuned.in_file.is_some())?;
-        Some(&tuned.known)
     }
 
     /// `among`: with whom beside their own file the pairs are read, if in a file at all.
@@ -108,6 +102,12 @@ impl Engine {
         let in_file = among.map(|known| self.pair_file(pairs, known, progress)).transpose()?;
         Ok(ReadPairs { parsed, veto, alone, in_file })
     }
+}
+
+/// The records that `model` reads pairs among; `None` where it reads each pair alone.
+pub(crate) fn known(model: &Model) -> Option<&[LocalSku]> {
+    let tuned = model.tuned.as_ref().filter(|tuned| tuned.in_file.is_some())?;
+    Some(&tuned.known)
 }
 
 impl ReadPairs {

@@ -2,7 +2,7 @@
 //! (calibrators alone), each with what could be promised on labels that the fit did not see.
 
 use crate::evidence;
-use crate::pairwise::ReadPairs;
+use crate::pairwise::{ReadPairs, known};
 use crate::{Engine, EngineError, Progress};
 use domain::LocalSku;
 use learn::boost::Settings;
@@ -101,8 +101,8 @@ impl Engine {
         enough(fit, LEAST_LABELS)?;
         enough(held, LEAST_HELD)?;
         let fit_read = self.read_pairs(&fit.pairs, Some(&[]), progress)?;
-        let known = evidence::known(&fit.pairs);
-        let held_read = self.read_pairs(&held.pairs, Some(&known), progress)?;
+        let names = evidence::known(&fit.pairs);
+        let held_read = self.read_pairs(&held.pairs, Some(&names), progress)?;
         progress.stage("fit", 0);
         let settings = Settings { seed: options.seed, ..Settings::default() };
         let (in_file, alone) = fitted(&fit_read, &fit.same, &settings);
@@ -113,11 +113,11 @@ impl Engine {
             features: tuned::names().into_iter().map(str::to_owned).collect(),
             in_file: in_file.map(reader),
             least_records: LEAST_RECORDS,
-            known,
+            known: names,
             alone: reader(alone),
         });
         model.version = version(&self.model.version, "tuned", &[fit, held], options);
-        let before = answers(&held_read.confidences(&self.model), &held.same);
+        let before = self.answers(&self.model, held, progress)?;
         let after = answers(&held_read.confidences(&model), &held.same);
         model.promise = Some(promise(&held_read.linkable(&model), &held.same, &after, options, &held.source));
         Ok(Tuning {
@@ -140,7 +140,7 @@ impl Engine {
     ) -> Result<Tuning, EngineError> {
         progress.stage("read", 0);
         enough(labels, LEAST_HELD)?;
-        let known = self.known().unwrap_or_default();
+        let known = known(&self.model).unwrap_or_default();
         let read = self.read_pairs(&labels.pairs, Some(known), progress)?;
         progress.stage("fit", 0);
         let before = answers(&read.confidences(&self.model), &labels.same);
@@ -169,17 +169,27 @@ impl Engine {
         })
     }
 
-    /// What this engine's model and another with the same stages say of labelled pairs.
+    /// What this engine's model and another with the same stages say of labelled pairs, each with its auto zone.
     pub fn compare(
         &self,
         other: &Model,
         labels: &Labels,
-        auto: f64,
+        auto: [f64; 2],
         progress: &dyn Progress,
     ) -> Result<[Figures; 2], EngineError> {
-        let known = other.tuned.as_ref().map(|tuned| tuned.known.as_slice()).unwrap_or_default();
-        let read = self.read_pairs(&labels.pairs, Some(known), progress)?;
-        Ok([&self.model, other].map(|model| Figures::of(&answers(&read.confidences(model), &labels.same), auto)))
+        let before = self.answers(&self.model, labels, progress)?;
+        let after = self.answers(other, labels, progress)?;
+        Ok([Figures::of(&before, auto[0]), Figures::of(&after, auto[1])])
+    }
+
+    fn answers(
+        &self,
+        model: &Model,
+        labels: &Labels,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Answer>, EngineError> {
+        let read = self.read_pairs(&labels.pairs, known(model), progress)?;
+        Ok(answers(&read.confidences(model), &labels.same))
     }
 
     pub fn model(&self) -> &Model {
@@ -243,8 +253,9 @@ fn untuned() -> Tuned {
         };
         Reader { stage, calibrator: Calibrator::NONE }
     };
+    let matched = names.iter().position(|name| *name == "matched_logit").unwrap_or_default();
     Tuned {
-        in_file: Some(own(names.len(), names.len() - 1)),
+        in_file: Some(own(names.len(), matched)),
         features: names.into_iter().map(str::to_owned).collect(),
         least_records: LEAST_RECORDS,
         known: Vec::new(),

@@ -30,6 +30,10 @@ pub enum Failure {
     OutName(PathBuf),
     #[error("{0}: the output would overwrite the input")]
     OutIsInput(PathBuf),
+    #[error("{0}: the models that are read would be overwritten")]
+    ModelsOverModels(PathBuf),
+    #[error("{path} holds things that are no models folder of ours (such as {found})")]
+    NotOurModels { path: PathBuf, found: String },
 }
 
 impl Failure {
@@ -69,6 +73,22 @@ impl Failure {
                     language,
                     "{path}: the answer is written as a table; give a name ending in .csv or .tsv",
                     "{path}：结果是表格，请用 .csv 或 .tsv 结尾的文件名"
+                )
+            }
+            Failure::ModelsOverModels(path) => {
+                let path = path.display();
+                say!(
+                    language,
+                    "--out {path}: that is, holds or lies in the models folder that is read; give a new folder",
+                    "--out {path}：它就是正在读取的模型文件夹，或与之互相包含；请换一个新文件夹"
+                )
+            }
+            Failure::NotOurModels { path, found } => {
+                let path = path.display();
+                say!(
+                    language,
+                    "--out {path}: it holds things that train did not write (such as {found}); give a new or empty folder",
+                    "--out {path}：里面有不是由 train 写出的东西（例如 {found}）；请换一个新的或空的文件夹"
                 )
             }
             Failure::OutIsInput(path) => {

@@ -4,6 +4,7 @@ mod demo;
 mod explain;
 mod link;
 mod score;
+mod train;
 
 use crate::args::{Call, Linking, Task, Zones, shown};
 use crate::failure::{self, Failure};
@@ -25,6 +26,8 @@ use tables::Records;
 pub enum Finish {
     Complete,
     SomeRowsRejected,
+    /// A model that would be worse was not written.
+    Worse,
 }
 
 impl Finish {
@@ -44,6 +47,10 @@ pub fn run(call: &Call) -> Result<Finish, Failure> {
         Task::Score { pairs, out, map, zones } => score::score(call, pairs, out, map, *zones),
         Task::Explain { left, right, zones } => explain::explain(call, left, right, *zones),
         Task::Demo { out } => demo::demo(call, out),
+        Task::Train { pairs, valid, test, fitting } => {
+            train::train(call, pairs, valid.as_deref(), test.as_deref(), fitting)
+        }
+        Task::Calibrate { pairs, fitting } => train::calibrate(call, pairs, fitting),
     }
 }
 
@@ -72,6 +79,19 @@ fn open(call: &Call, display: &Display) -> Result<Engine, Failure> {
         options.scorer.clone_from(model);
     }
     Ok(Engine::open(&models, &options, display)?)
+}
+
+/// The zones of given pairs: where the user did not choose, from the cut that the model's labels proved, and nowhere if they
+/// proved none.
+fn proved_zones(zones: Zones, engine: &Engine) -> Zones {
+    match &engine.model().promise {
+        // No confidence reaches 1.
+        Some(promise) if !zones.chosen => {
+            let auto = promise.cut.unwrap_or(1.0);
+            Zones { auto, review: zones.review.min(auto), ..zones }
+        }
+        _ => zones,
+    }
 }
 
 fn zone_policy(zones: Zones) -> ZonePolicy {

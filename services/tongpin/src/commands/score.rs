@@ -1,11 +1,11 @@
 //! `score`: a file of pairs in, the same file with confidence, zone and reason out.
 
-use super::{Failure, Finish, open, print, zone_policy};
+use super::{Failure, Finish, open, print, proved_zones, zone_policy};
 use crate::args::{Call, Zones, shown};
 use crate::failure;
 use crate::files;
 use crate::folder::{FolderError, move_file};
-use crate::lang::{say, thousands};
+use crate::lang::{pick, say, thousands};
 use crate::progress::Display;
 use crate::stop;
 use domain::Zone;
@@ -33,6 +33,14 @@ pub fn score(call: &Call, path: &Path, out: &Path, map: &ColumnMap, zones: Zones
         return Err(Failure::NothingUsable(read.rejected.len(), Box::new(first)));
     }
     let engine = open(call, &display)?;
+    let zones = proved_zones(zones, &engine);
+    if zones.auto >= 1.0 && !zones.chosen {
+        display.note(pick(
+            call.language,
+            "note: the labels that this model was tested on prove no cut, so nothing is linked; --auto chooses one all the same",
+            "注意：该模型的标注数据证明不了任何阈值，因此不自动关联；可用 --auto 自行指定",
+        ));
+    }
     display.stage("score", 0);
     let scores = engine.score_pairs(&read.pairs, &zone_policy(zones))?;
     display.stage("write", 0);
