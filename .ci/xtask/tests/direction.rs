@@ -38,7 +38,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "console",
         ],
     ),
-    ("evaluation", &["domain", "normalize", "embed", "retrieve", "score", "link", "learn", "tables", "engine"]),
+    (
+        "evaluation",
+        &["domain", "normalize", "embed", "retrieve", "score", "link", "learn", "tables", "engine"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -11,7 +11,7 @@ use domain::{LocalSku, SkuCode, SkuKey};
 use ndarray::Array2;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use score::context::{self, Neighbourhoods};
+use score::context::{self, Neighbourhoods, Standing};
 use score::matching::Matching;
 use score::model::{log_odds, probability};
 use score::texts::{self, TEXTS, Texts};
@@ -28,7 +28,7 @@ pub(crate) struct PairFile {
     pub smaller_side: usize,
 }
 
-const WIDTH: usize = THIRD_WIDTH + FOURTH.len() + TEXTS.len();
+pub(crate) const WIDTH: usize = THIRD_WIDTH + FOURTH.len() + TEXTS.len();
 
 impl Engine {
     pub(crate) fn pair_file(
@@ -46,42 +46,75 @@ impl Engine {
             given.iter().map(|(a, b)| (place[*a as usize], place[*b as usize])).collect();
         // Node 0 is `left`: nodes are numbered by name.
         let left = prepared.nodes.iter().filter(|node| **node == 0).count();
-        let ordered: Vec<&LocalSku> = prepared.order.iter().map(|input| &records[*input as usize]).collect();
-        let texts = Texts::of(&ordered);
-        let rows = rows(&prepared, &staged, &texts, &pairs);
+        let texts = prepared.texts_of(&records);
+        let candidates: FxHashMap<(u32, u32), usize> =
+            prepared.candidates.iter().enumerate().map(|(i, c)| ((c.left, c.right), i)).collect();
+        let reading = Reading::new(&prepared, &staged, &texts, |_| false);
+        let mut rows = Array2::<f32>::zeros((pairs.len(), WIDTH));
+        rows.outer_iter_mut().into_par_iter().zip(&pairs).for_each(|(mut row, (a, b))| {
+            let index = candidates.get(&(*a.min(b), *a.max(b)));
+            if let (Some(index), Some(row)) = (index, row.as_slice_mut()) {
+                reading.fill(*index, row);
+            }
+        });
         Ok(PairFile { rows, pairs, records: records.len(), smaller_side: left.min(records.len() - left) })
     }
 }
 
-fn rows(prepared: &Prepared, staged: &Staged, texts: &[Texts], pairs: &[(u32, u32)]) -> Array2<f32> {
-    let chance: Vec<f32> = staged.third.iter().map(|x| probability(*x) as f32).collect();
-    let standings = Neighbourhoods::new(&staged.pairs, &prepared.nodes).standings(&chance);
-    let marginals = Matching::new(&staged.pairs, &prepared.nodes, |_| true).marginals(&staged.third);
-    let candidates: FxHashMap<(u32, u32), u32> =
-        prepared.candidates.iter().zip(0..).map(|(c, i)| ((c.left, c.right), i)).collect();
-    let active: FxHashMap<u32, usize> = staged.active.iter().copied().zip(0..).collect();
-    let mut rows = Array2::<f32>::zeros((pairs.len(), WIDTH));
-    rows.outer_iter_mut().into_par_iter().zip(pairs).for_each(|(mut row, (a, b))| {
-        let Some(row) = row.as_slice_mut() else { return };
-        let Some(index) = candidates.get(&(*a.min(b), *a.max(b))) else { return };
-        let (read, rest) = row.split_at_mut(THIRD_WIDTH);
+/// Candidates as [`score::Tuned::in_file`] reads them.
+pub(crate) struct Reading<'a> {
+    prepared: &'a Prepared,
+    staged: &'a Staged,
+    texts: &'a [Texts],
+    /// Where a candidate stands among the active ones.
+    active: FxHashMap<u32, usize>,
+    /// Of the active ones.
+    standings: Vec<Standing>,
+    matched: Vec<f64>,
+}
+
+impl<'a> Reading<'a> {
+    /// `is_many` says of a node that it lists a product several times.
+    pub fn new(
+        prepared: &'a Prepared,
+        staged: &'a Staged,
+        texts: &'a [Texts],
+        is_many: impl Fn(u32) -> bool,
+    ) -> Reading<'a> {
+        let chance: Vec<f32> = staged.third.iter().map(|x| probability(*x) as f32).collect();
+        let matching = Matching::new(&staged.pairs, &prepared.nodes, |node| !is_many(node));
+        Reading {
+            prepared,
+            staged,
+            texts,
+            active: staged.active.iter().copied().zip(0..).collect(),
+            standings: Neighbourhoods::new(&staged.pairs, &prepared.nodes).standings(&chance),
+            matched: matching.marginals(&staged.third),
+        }
+    }
+
+    /// `index` counts the prepared candidates; `row` has [`WIDTH`] places.
+    pub fn fill(&self, index: usize, row: &mut [f32]) {
+        let candidate = &self.prepared.candidates[index];
+        let (stages, rest) = row.split_at_mut(THIRD_WIDTH);
         let (fourth, own_texts) = rest.split_at_mut(FOURTH.len());
-        texts::fill(&texts[*a as usize], &texts[*b as usize], own_texts);
-        match active.get(index) {
+        let [left, right] = [candidate.left, candidate.right].map(|record| &self.texts[record as usize]);
+        texts::fill(left, right, own_texts);
+        match self.active.get(&(index as u32)) {
             Some(at) => {
-                staged.fill_third(prepared, *at, read);
-                context::fill_stage(staged.third[*at] as f32, &standings[*at], &mut fourth[..FOURTH.len() - 1]);
-                fourth[FOURTH.len() - 1] = log_odds(marginals[*at].clamp(1e-6, 1.0 - 1e-6)) as f32;
+                self.staged.fill_third(self.prepared, *at, stages);
+                let (standing, matched) = fourth.split_at_mut(FOURTH.len() - 1);
+                context::fill_stage(self.staged.third[*at] as f32, &self.standings[*at], standing);
+                matched[0] = log_odds(self.matched[*at].clamp(1e-6, 1.0 - 1e-6)) as f32;
             }
             None => {
-                staged.fill_hopeless(prepared, *index as usize, read);
-                let second = staged.second[*index as usize].clamp(-14.0, 14.0);
+                self.staged.fill_hopeless(self.prepared, index, stages);
+                let second = self.staged.second[index].clamp(-14.0, 14.0);
                 fourth[0] = second;
                 fourth[FOURTH.len() - 1] = second;
             }
         }
-    });
-    rows
+    }
 }
 
 /// The records of two nodes that these pairs are about, the known ones too, and the pairs as indices of them.
@@ -110,7 +143,8 @@ const LEFT: &str = "left";
 const RIGHT: &str = "right";
 
 fn beginning(description: &str) -> &str {
-    let end = description.char_indices().nth(texts::DESCRIPTION_LIMIT).map_or(description.len(), |(at, _)| at);
+    let end =
+        description.char_indices().nth(texts::DESCRIPTION_LIMIT).map_or(description.len(), |(at, _)| at);
     &description[..end]
 }
 
@@ -138,7 +172,14 @@ pub(crate) fn numbered(pairs: &[(LocalSku, LocalSku)]) -> (usize, Vec<(u32, u32)
 /// Everything that a record says, but for its code.
 pub(crate) fn content(side: &str, sku: &LocalSku) -> String {
     let LocalSku { key: _, name, brand, spec, unit, category, gtin, description, price } = sku;
-    let texts = [Some(name.as_str()), brand.as_deref(), spec.as_deref(), unit.as_deref(), category.as_deref(), gtin.as_deref()];
+    let texts = [
+        Some(name.as_str()),
+        brand.as_deref(),
+        spec.as_deref(),
+        unit.as_deref(),
+        category.as_deref(),
+        gtin.as_deref(),
+    ];
     let mut out = side.to_owned();
     for text in texts.into_iter().chain([description.as_deref().map(beginning)]) {
         out.push('\u{1f}');

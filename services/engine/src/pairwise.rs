@@ -118,10 +118,7 @@ impl ReadPairs {
     /// What `model` says of every pair, stated contradictions taken into account. The model's stages must be those of the
     /// engine that read the pairs; its tuned readers may be others.
     pub fn confidences(&self, model: &Model) -> Vec<f64> {
-        (0..self.len())
-            .into_par_iter()
-            .map(|i| self.remaining(i) * self.unvetoed(model, i))
-            .collect()
+        (0..self.len()).into_par_iter().map(|i| self.remaining(i) * self.unvetoed(model, i)).collect()
     }
 
     /// The same as far as the machine may act on it: 0 where the names contradict each other.

@@ -225,8 +225,7 @@ fn fitted(read: &ReadPairs, same: &[bool], settings: &Settings) -> (Option<Fitte
     let column = |name: &str| names.iter().position(|n| *n == name);
     let base: Vec<usize> = ["third_logit", "matched_logit"].into_iter().filter_map(column).collect();
     let Some(file) = &read.in_file else { unreachable!("labels are read in their file") };
-    let labelled =
-        |rows| Labelled { rows, same, pairs: &file.pairs, records: file.records };
+    let labelled = |rows| Labelled { rows, same, pairs: &file.pairs, records: file.records };
     let in_file = (file.smaller_side >= LEAST_RECORDS)
         .then(|| learn::tune(labelled(file.rows.view()), &base, settings));
     let alone = learn::tune(labelled(read.alone.view()), &[Tuned::ALONE - 1], settings);
@@ -335,7 +334,8 @@ fn version(base: &str, how: &str, labels: &[&Labels], options: &TuneOptions) -> 
 
 fn shared(fit: &Labels, held: &Labels) -> usize {
     let contents = |labels: &Labels| -> FxHashSet<String> {
-        let both = |(a, b): &(LocalSku, LocalSku)| [evidence::content("left", a), evidence::content("right", b)];
+        let both =
+            |(a, b): &(LocalSku, LocalSku)| [evidence::content("left", a), evidence::content("right", b)];
         labels.pairs.iter().flat_map(both).collect()
     };
     contents(fit).intersection(&contents(held)).count()

@@ -170,8 +170,13 @@ fn grow(
     rows: Vec<u32>,
     settings: &Settings,
 ) -> Tree {
-    let mut tree =
-        Tree { feature: Vec::new(), threshold: Vec::new(), left: Vec::new(), right: Vec::new(), value: Vec::new() };
+    let mut tree = Tree {
+        feature: Vec::new(),
+        threshold: Vec::new(),
+        left: Vec::new(),
+        right: Vec::new(),
+        value: Vec::new(),
+    };
     let open = |rows: Vec<u32>, above| {
         let mut sums = Sums::default();
         for row in &rows {
@@ -279,7 +284,8 @@ mod tests {
         let settings = Settings { trees: 80, rate: 0.2, columns: 1.0, ..Settings::default() };
         let trees = boost(x.view(), &same, &vec![1.0; 800], &vec![0.0; 800], &settings);
         let (fresh, truth) = squares(1000, 2);
-        let right = log_odds(&trees, &fresh).iter().zip(&truth).filter(|(x, same)| (**x > 0.0) == **same).count();
+        let right =
+            log_odds(&trees, &fresh).iter().zip(&truth).filter(|(x, same)| (**x > 0.0) == **same).count();
         assert!(right > 930, "{right} of 1000");
     }
 

@@ -137,7 +137,13 @@ mod tests {
     fn the_loosest_cut_before_the_errors() {
         // 400 right ones above 0.9, then a coin toss
         let answers: Vec<Answer> = (0..800)
-            .map(|i| if i < 400 { (0.99 - f64::from(i) / 5000.0, true) } else { (0.8 - f64::from(i) / 5000.0, i % 2 == 0) })
+            .map(|i| {
+                if i < 400 {
+                    (0.99 - f64::from(i) / 5000.0, true)
+                } else {
+                    (0.8 - f64::from(i) / 5000.0, i % 2 == 0)
+                }
+            })
             .collect();
         let held = loosest_cut(&answers, 0.95, 0.95).held.expect("a cut holds");
         assert!(held.above >= 330 && held.above < 450, "{held:?}");

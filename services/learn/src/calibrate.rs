@@ -130,7 +130,9 @@ mod tests {
         for (pairs, error) in [(200, 0.08), (1500, 0.04), (9000, 0.02)] {
             let fitted = fit(&overconfident(pairs, 2.5, 1));
             match (pairs, &fitted) {
-                (200, Calibrator::Platt(_)) | (1500, Calibrator::Beta { .. }) | (9000, Calibrator::Isotonic { .. }) => {}
+                (200, Calibrator::Platt(_))
+                | (1500, Calibrator::Beta { .. })
+                | (9000, Calibrator::Isotonic { .. }) => {}
                 other => panic!("{other:?}"),
             }
             let fresh: Vec<Answer> = overconfident(4000, 2.5, 2)

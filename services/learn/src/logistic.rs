@@ -31,7 +31,8 @@ pub fn fit(x: ArrayView2<'_, f64>, same: &[bool], ridge: f64) -> Line {
         .collect();
     let size = width + 1;
     let row = |i: usize| -> Vec<f64> {
-        let values = x.row(i).iter().zip(&mean).zip(&scale).map(|((v, m), s)| (v - m) / s).collect::<Vec<_>>();
+        let values =
+            x.row(i).iter().zip(&mean).zip(&scale).map(|((v, m), s)| (v - m) / s).collect::<Vec<_>>();
         values.into_iter().chain([1.0]).collect()
     };
     let table: Vec<Vec<f64>> = (0..rows).map(row).collect();

@@ -175,7 +175,12 @@ mod tests {
     #[test]
     fn trees_come_where_they_help() {
         let fitted = tuned(&set(1500, true, 1));
-        assert!(fitted.trees > 5 && fitted.loss < 0.9 * fitted.loss_without, "{} {}", fitted.trees, fitted.loss);
+        assert!(
+            fitted.trees > 5 && fitted.loss < 0.9 * fitted.loss_without,
+            "{} {}",
+            fitted.trees,
+            fitted.loss
+        );
         let fresh = set(2000, true, 2);
         let answers: Vec<Answer> = fresh
             .rows

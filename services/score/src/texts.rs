@@ -78,7 +78,8 @@ impl Texts {
             hashes.into_iter().for_each(|hash| *seen.entry(hash).or_default() += 1);
         }
         let count = records.len() as f32;
-        let rarity = |hash: u32| ((1.0 + count) / (1.0 + seen.get(&hash).copied().unwrap_or(0) as f32)).ln() + 1.0;
+        let rarity =
+            |hash: u32| ((1.0 + count) / (1.0 + seen.get(&hash).copied().unwrap_or(0) as f32)).ln() + 1.0;
         split
             .into_par_iter()
             .zip(records)
@@ -130,14 +131,13 @@ fn ratio(a: &str, b: &str) -> f32 {
 /// The best ratio among the shared words and the shared words with either side's rest: 1 where one name's words are all
 /// in the other's.
 fn shared_ratio(left: &[String], right: &[String]) -> f32 {
-    let (shared, left_rest): (Vec<&String>, Vec<&String>) = left.iter().partition(|w| right.binary_search(w).is_ok());
+    let (shared, left_rest): (Vec<&String>, Vec<&String>) =
+        left.iter().partition(|w| right.binary_search(w).is_ok());
     let right_rest: Vec<&String> = right.iter().filter(|w| left.binary_search(w).is_err()).collect();
     if !shared.is_empty() && (left_rest.is_empty() || right_rest.is_empty()) {
         return 1.0;
     }
-    let join = |rest: &[&String]| {
-        shared.iter().chain(rest).map(|w| w.as_str()).collect::<Vec<_>>().join(" ")
-    };
+    let join = |rest: &[&String]| shared.iter().chain(rest).map(|w| w.as_str()).collect::<Vec<_>>().join(" ");
     let (base, with_left, with_right) = (join(&[]), join(&left_rest), join(&right_rest));
     let whole = ratio(&with_left, &with_right);
     if shared.is_empty() { whole } else { whole.max(ratio(&base, &with_left)).max(ratio(&base, &with_right)) }
@@ -207,7 +207,9 @@ mod tests {
         for (i, j) in [(0, 1), (0, 2), (1, 2), (2, 2)] {
             assert_eq!(of(i, j), of(j, i));
         }
-        let at = |row: [f32; TEXTS.len()], name: &str| row[TEXTS.iter().position(|n| *n == name).expect("a feature")];
+        let at = |row: [f32; TEXTS.len()], name: &str| {
+            row[TEXTS.iter().position(|n| *n == name).expect("a feature")]
+        };
         assert!(at(of(0, 1), "crossed_cosine_min") > 0.0, "each description names the other");
         assert_eq!(at(of(0, 1), "price_equal"), 1.0);
         assert_eq!(at(of(0, 2), "price_equal"), -1.0);

@@ -23,7 +23,14 @@ pub const FOURTH: [&str; 7] = [
 /// What [`Tuned::in_file`] reads, in order.
 pub fn names() -> Vec<&'static str> {
     let stages = features::SECOND.iter().chain(&features::THIRD).chain(&features::CONSENSUS);
-    features::PAIR.iter().chain(&features::CONTEXT).chain(stages).chain(&FOURTH).chain(&TEXTS).copied().collect()
+    features::PAIR
+        .iter()
+        .chain(&features::CONTEXT)
+        .chain(stages)
+        .chain(&FOURTH)
+        .chain(&TEXTS)
+        .copied()
+        .collect()
 }
 
 /// Readers of given pairs, in place of `pair_only`.
@@ -100,7 +107,9 @@ impl Calibrator {
 
     fn check(&self) -> Result<(), String> {
         let sound = match self {
-            Calibrator::Platt(line) => line.slope > 0.0 && line.slope.is_finite() && line.intercept.is_finite(),
+            Calibrator::Platt(line) => {
+                line.slope > 0.0 && line.slope.is_finite() && line.intercept.is_finite()
+            }
             Calibrator::Beta { a, b, c } => {
                 *a >= 0.0 && *b >= 0.0 && a + b > 0.0 && [a, b, c].into_iter().all(|v| v.is_finite())
             }
@@ -155,7 +164,9 @@ impl Tuned {
     pub const ALONE: usize = features::PAIR.len() + 1;
 
     pub(crate) fn check(&self) -> Result<(), String> {
-        let reader = |reader: &Reader, width: usize| reader.stage.check(width).and_then(|()| reader.calibrator.check());
+        let reader = |reader: &Reader, width: usize| {
+            reader.stage.check(width).and_then(|()| reader.calibrator.check())
+        };
         reader(&self.alone, Self::ALONE).map_err(|what| format!("tuned reader alone: {what}"))?;
         let expected = names();
         if self.in_file.is_some() && self.features != expected {

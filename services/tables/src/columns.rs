@@ -278,7 +278,8 @@ impl FromStr for ColumnMap {
             }
             let bare = Side::ALL.into_iter().find_map(|s| s.strip_own(&field)).unwrap_or(&field);
             if Field::named(bare).is_none() && field != LABEL {
-                let known = Field::ALL.iter().map(|f| f.as_str().to_owned()).chain([LABEL.to_owned()]).collect();
+                let known =
+                    Field::ALL.iter().map(|f| f.as_str().to_owned()).chain([LABEL.to_owned()]).collect();
                 return Err(TableError::MapField { field, known });
             }
             map.push((SmolStr::from(field.as_str()), header.to_owned()));

@@ -55,10 +55,11 @@ const LABEL: [&str; 16] = [
 /// What a label says, in the spellings that people and tools use.
 fn label(text: &str) -> Option<bool> {
     match text.trim().to_lowercase().as_str() {
-        "1" | "1.0" | "true" | "t" | "yes" | "y" | "same" | "match" | "matched" | "是" | "对" | "真" | "同" | "同品"
-        | "相同" | "一致" | "匹配" => Some(true),
-        "0" | "0.0" | "false" | "f" | "no" | "n" | "different" | "differ" | "non-match" | "nonmatch" | "not same" | "否"
-        | "不是" | "错" | "假" | "异" | "不同" | "不同品" | "不相同" | "不一致" | "不匹配" | "非同品" => Some(false),
+        "1" | "1.0" | "true" | "t" | "yes" | "y" | "same" | "match" | "matched" | "是" | "对" | "真"
+        | "同" | "同品" | "相同" | "一致" | "匹配" => Some(true),
+        "0" | "0.0" | "false" | "f" | "no" | "n" | "different" | "differ" | "non-match" | "nonmatch"
+        | "not same" | "否" | "不是" | "错" | "假" | "异" | "不同" | "不同品" | "不相同" | "不一致"
+        | "不匹配" | "非同品" => Some(false),
         _ => None,
     }
 }
@@ -131,8 +132,7 @@ fn missing(layouts: &[Layout; 2]) -> Option<Side> {
 
 impl Sink for PairSink<'_> {
     fn fits(&self, header: &[String]) -> bool {
-        missing(&self.layouts_of(header)).is_none()
-            && (!self.labelled || self.label_column(header).is_some())
+        missing(&self.layouts_of(header)).is_none() && (!self.labelled || self.label_column(header).is_some())
     }
 
     fn header(&mut self, header: &[String]) {

@@ -25,7 +25,7 @@ pub struct Call {
 pub enum Task {
     Link { records: Vec<PathBuf>, linking: Linking },
     Match { left: PathBuf, right: PathBuf, linking: Linking },
-    Score { pairs: PathBuf, out: PathBuf, map: ColumnMap, zones: Zones },
+    Score { pairs: PathBuf, out: PathBuf, report: Option<PathBuf>, map: ColumnMap, zones: Zones },
     Explain { left: String, right: String, zones: Zones },
     Demo { out: PathBuf },
     Train { pairs: Vec<PathBuf>, valid: Option<PathBuf>, test: Option<PathBuf>, fitting: Fitting },
@@ -82,14 +82,12 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
     let text = |id: &str| sub.get_one::<String>(id).cloned().unwrap_or_default();
     let path = |id: &str| sub.get_one::<PathBuf>(id).cloned().unwrap_or_default();
     let task = match name {
-        "link" => Task::Link {
-            records: paths(sub, "records"),
-            linking: linking(sub, language)?,
-        },
+        "link" => Task::Link { records: paths(sub, "records"), linking: linking(sub, language)? },
         "match" => Task::Match { left: path("left"), right: path("right"), linking: linking(sub, language)? },
         "score" => Task::Score {
             pairs: path("pairs"),
             out: path("out"),
+            report: sub.get_one::<PathBuf>("report").cloned(),
             map: map(sub),
             zones: zones(sub, language)?,
         },
@@ -235,6 +233,15 @@ fn command(language: Language) -> Command {
                         .value_name(say("FILE", "文件"))
                         .value_parser(value_parser!(PathBuf))
                         .help(say("Where to write: .csv or .tsv", "写到哪里：.csv 或 .tsv")),
+                )
+                .arg(
+                    option("report", language)
+                        .value_name(say("FILE", "文件"))
+                        .value_parser(value_parser!(PathBuf))
+                        .help(say(
+                            "Also write a page on the confidences and what they rest on (.html)",
+                            "另写一页报告：置信度的分布和依据（.html）",
+                        )),
                 )
                 .arg(map_option(language))
                 .args(zone_options(language)),
@@ -493,7 +500,8 @@ fn fitting_options(language: Language) -> Vec<Arg> {
 fn precision(language: Language) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync {
     move |text| match text.parse::<f64>() {
         Ok(number) if (0.5..1.0).contains(&number) => Ok(number),
-        _ => Err(pick(language, "give a number from 0.5 to below 1", "请给 0.5 到 1 之间的数（不含 1）").to_owned()),
+        _ => Err(pick(language, "give a number from 0.5 to below 1", "请给 0.5 到 1 之间的数（不含 1）")
+            .to_owned()),
     }
 }
 
@@ -593,7 +601,9 @@ impl Answer {
         let source = std::error::Error::source(&self.0).map(|e| e.to_string()).unwrap_or_default();
         let what = match self.0.kind() {
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return self.0.render().to_string(),
-            ErrorKind::MissingSubcommand => "缺少命令：link、match、score、explain、train、calibrate 或 demo".to_owned(),
+            ErrorKind::MissingSubcommand => {
+                "缺少命令：link、match、score、explain、train、calibrate 或 demo".to_owned()
+            }
             ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
             ErrorKind::InvalidSubcommand => {
                 format!("没有这个命令：{}", context(ContextKind::InvalidSubcommand))

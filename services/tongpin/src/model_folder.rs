@@ -93,7 +93,9 @@ pub fn write(from: &Path, to: &Path, made: &Made<'_>) -> Result<(), Failure> {
     }
     let base = manifest(from).and_then(|m| m.pointer(&format!("/scorers/{}", made.base)).cloned());
     let of_base = |key: &str| base.as_ref().and_then(|b| b.get(key)).cloned();
-    let licence = of_base("licence").and_then(|l| l.as_str().map(str::to_owned)).unwrap_or_else(|| "Apache-2.0".to_owned());
+    let licence = of_base("licence")
+        .and_then(|l| l.as_str().map(str::to_owned))
+        .unwrap_or_else(|| "Apache-2.0".to_owned());
     let licence = format!("{licence} for what it started from; what your labels added is yours");
     let origin = format!("{} from {}, {}", made.by, made.base, made.labels.join(", "));
     put("scorer/default.json".to_owned(), made.scorer.as_bytes(), &licence, &origin)?;
@@ -152,7 +154,10 @@ mod tests {
         let shipped = room.path().join("models");
         put(&shipped.join("encoder/encoder.json"), "{}");
         put(&shipped.join("encoder/train/script.py"), "not needed at run time");
-        put(&shipped.join("manifest.json"), r#"{"scorers": {"default": {"sha256": "x", "licence": "Apache-2.0"}}}"#);
+        put(
+            &shipped.join("manifest.json"),
+            r#"{"scorers": {"default": {"sha256": "x", "licence": "Apache-2.0"}}}"#,
+        );
         let other = room.path().join("other");
         put(&other.join("thesis.doc"), "years");
         for (to, refused) in [

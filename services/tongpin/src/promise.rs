@@ -78,7 +78,13 @@ mod tests {
             measured_on: "labels.csv".to_owned(),
         };
         let said = sentences(&held, Language::En).join(" ");
-        for part in ["cut 0.9100", "200 labelled pairs above it 3 are wrong", "95% confidence", "at least 96.1%", "400 more"] {
+        for part in [
+            "cut 0.9100",
+            "200 labelled pairs above it 3 are wrong",
+            "95% confidence",
+            "at least 96.1%",
+            "400 more",
+        ] {
             assert!(said.contains(part), "{part} in {said}");
         }
         let none = Promise { cut: None, missing: None, tighter: 0.95, ..held.clone() };

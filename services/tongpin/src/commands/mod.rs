@@ -44,7 +44,9 @@ pub fn run(call: &Call) -> Result<Finish, Failure> {
     match &call.task {
         Task::Link { records, linking } => link::link(call, records, linking),
         Task::Match { left, right, linking } => link::match_two(call, left, right, linking),
-        Task::Score { pairs, out, map, zones } => score::score(call, pairs, out, map, *zones),
+        Task::Score { pairs, out, report, map, zones } => {
+            score::score(call, pairs, out, report.as_deref(), map, *zones)
+        }
         Task::Explain { left, right, zones } => explain::explain(call, left, right, *zones),
         Task::Demo { out } => demo::demo(call, out),
         Task::Train { pairs, valid, test, fitting } => {
@@ -196,6 +198,7 @@ fn produce(
         zones: job.zones,
         many_per_node: job.many_per_node,
         versions: &versions,
+        promise: engine.model().promise.as_ref(),
         run: &run,
     };
     write_text(&result.path("report.html"), &report::render(&summary, call.language))?;

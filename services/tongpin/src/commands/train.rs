@@ -33,7 +33,10 @@ pub fn train(
     let tested = match &test {
         Some(test) => {
             let cut = tuning.promise().and_then(|p| p.cut).unwrap_or(options.auto);
-            Some((test.source.clone(), engine.compare(&tuning.model, test, [options.auto, cut], &job.display)?))
+            Some((
+                test.source.clone(),
+                engine.compare(&tuning.model, test, [options.auto, cut], &job.display)?,
+            ))
         }
         None => None,
     };
@@ -121,7 +124,8 @@ impl<'a> Job<'a> {
         let model = &outcome.tuning.model;
         let mut labels = vec![outcome.labels.source.clone()];
         labels.extend(outcome.held.clone());
-        let both = [Language::En, Language::Zh].map(|language| tell(command, outcome, Path::new("."), true, language));
+        let both = [Language::En, Language::Zh]
+            .map(|language| tell(command, outcome, Path::new("."), true, language));
         let card = format!(
             "# Scorer {}\n\nWritten by `tongpin {command}`. It holds the names of the labelled pairs: treat it as you treat them.\n\n\
              ```\n{}\n```\n\n```\n{}\n```\n",
@@ -141,9 +145,10 @@ impl<'a> Job<'a> {
 
     fn json(&self, command: &str, outcome: &Outcome<'_>, written: bool) -> Value {
         let tuning = outcome.tuning;
-        let test = outcome.tested.as_ref().map(|(file, [before, after])| {
-            json!({"file": file, "before": before, "after": after})
-        });
+        let test = outcome
+            .tested
+            .as_ref()
+            .map(|(file, [before, after])| json!({"file": file, "before": before, "after": after}));
         json!({
             "tool": "tongpin",
             "command": command,
@@ -242,7 +247,11 @@ fn table(before: &Figures, after: &Figures, language: Language) -> String {
         say!(language, "from {cut}", "{cut} 起")
     };
     let rows = [
-        (pick(language, "", ""), pick(language, "before", "之前").to_owned(), pick(language, "after", "之后").to_owned()),
+        (
+            pick(language, "", ""),
+            pick(language, "before", "之前").to_owned(),
+            pick(language, "after", "之后").to_owned(),
+        ),
         (
             pick(language, "F1 at the best cut (hindsight)", "最佳阈值下的 F1（事后）"),
             number(before.best_f1),
@@ -263,7 +272,8 @@ fn table(before: &Figures, after: &Figures, language: Language) -> String {
         ),
         (pick(language, "log loss", "对数损失"), number(before.log_loss), number(after.log_loss)),
     ];
-    let width = |text: &str| text.chars().map(|c| if c.is_ascii() || c == '–' { 1 } else { 2 }).sum::<usize>();
+    let width =
+        |text: &str| text.chars().map(|c| if c.is_ascii() || c == '–' { 1 } else { 2 }).sum::<usize>();
     let pad = |text: &str, to: usize| " ".repeat(to.saturating_sub(width(text)));
     let lines: Vec<String> = rows
         .iter()
