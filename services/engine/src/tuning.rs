@@ -46,7 +46,7 @@ pub struct Tuning {
     pub model: Model,
     /// Labels that the fit saw.
     pub fitted: usize,
-    /// On the held-back labels; for [`Engine::calibrate`], after is by cross-validation over products.
+    /// On the held-back labels. Where calibrators were fitted to them, after is by cross-validation over products.
     pub before: Figures,
     pub after: Figures,
     /// Distinct records of the held-back labels that the fit saw too: above 0 only where they come from a file of their own.
@@ -73,6 +73,8 @@ const PARTS: u8 = 4;
 const LEAST_LABELS: usize = 20;
 /// With fewer of a kind held back nothing can be compared.
 const LEAST_HELD: usize = 10;
+/// With fewer of a kind in a file of held-back labels, the calibrator of the folds is kept.
+const LEAST_CALIBRATED: usize = 100;
 /// Fewer records on a side are no file to compare among (see [`Tuned::least_records`]).
 const LEAST_RECORDS: usize = 100;
 /// The precision that a promise names the missing labels for, where the target is proved: half of what is left to 1.
@@ -91,11 +93,11 @@ impl Engine {
     ) -> Result<Tuning, EngineError> {
         progress.stage("read", 0);
         let parts;
-        let (fit, held) = match held {
-            Some(held) => (labels, held),
+        let (fit, different, held, own_file) = match held {
+            Some(held) => (labels, 1.0, held, true),
             None => {
                 parts = hold_back(labels, options.seed);
-                (&parts.0, &parts.1)
+                (&parts.0, parts.1, &parts.2, false)
             }
         };
         enough(fit, LEAST_LABELS)?;
@@ -105,7 +107,7 @@ impl Engine {
         let held_read = self.read_pairs(&held.pairs, Some(&names), progress)?;
         progress.stage("fit", 0);
         let settings = Settings { seed: options.seed, ..Settings::default() };
-        let (in_file, alone) = fitted(&fit_read, &fit.same, &settings);
+        let (in_file, alone) = fitted(&fit_read, &fit.same, different, &settings);
         let trees = [in_file.as_ref().map_or(0, |f| f.trees), alone.trees];
         let reader = |f: Fitted| Reader { stage: f.stage, calibrator: f.calibrator };
         let mut model = self.model.clone();
@@ -118,7 +120,12 @@ impl Engine {
         });
         model.version = version(&self.model.version, "tuned", &[fit, held], options);
         let before = self.answers(&self.model, held, progress)?;
-        let after = answers(&held_read.confidences(&model), &held.same);
+        // A file of held-back labels is the better sample to calibrate on, where it is large enough: folds are about products
+        // that a fit never saw, and a file may be about known ones.
+        let mut after = answers(&held_read.confidences(&model), &held.same);
+        if own_file && enough(held, LEAST_CALIBRATED).is_ok() {
+            after = cross_calibrate(&mut model, &held_read, held, options.seed);
+        }
         model.promise = Some(promise(&held_read.linkable(&model), &held.same, &after, options, &held.source));
         Ok(Tuning {
             model,
@@ -144,20 +151,9 @@ impl Engine {
         let read = self.read_pairs(&labels.pairs, Some(known), progress)?;
         progress.stage("fit", 0);
         let before = answers(&read.confidences(&self.model), &labels.same);
-        let old = self.model.tuned.clone().unwrap_or_else(untuned);
-        let (records, pairs) = evidence::numbered(&labels.pairs);
-        let split = Split::by_product(&pairs, &labels.same, records, CALIBRATION_FOLDS, options.seed);
         let mut model = self.model.clone();
-        model.tuned = Some(recalibrated(&old, &read, &labels.same, &(0..pairs.len()).collect::<Vec<_>>()));
         model.version = version(&self.model.version, "calibrated", &[labels], options);
-        // What calibrators say of products that they were not fitted to.
-        let mut after = vec![(0.0, false); pairs.len()];
-        for part in 0..split.parts() {
-            let mut fold = self.model.clone();
-            fold.tuned = Some(recalibrated(&old, &read, &labels.same, &split.fit(part)));
-            let confidences = read.confidences(&fold);
-            split.held(part).into_iter().for_each(|i| after[i] = (confidences[i], labels.same[i]));
-        }
+        let after = cross_calibrate(&mut model, &read, labels, options.seed);
         model.promise = Some(promise(&read.linkable(&model), &labels.same, &after, options, &labels.source));
         Ok(Tuning {
             model,
@@ -199,8 +195,24 @@ impl Engine {
 
 const CALIBRATION_FOLDS: u8 = 5;
 
-/// (fit, held back)
-fn hold_back(labels: &Labels, seed: u64) -> (Labels, Labels) {
+/// Fits the calibrators of `model` to all labels, and gives what calibrators say of products that they were not fitted to.
+fn cross_calibrate(model: &mut Model, read: &ReadPairs, labels: &Labels, seed: u64) -> Vec<Answer> {
+    let old = model.tuned.take().unwrap_or_else(untuned);
+    let (records, pairs) = evidence::numbered(&labels.pairs);
+    let split = Split::by_product(&pairs, &labels.same, records, CALIBRATION_FOLDS, seed);
+    let mut answers = vec![(0.0, false); pairs.len()];
+    for part in 0..split.parts() {
+        model.tuned = Some(recalibrated(&old, read, &labels.same, &split.fit(part)));
+        let confidences = read.confidences(model);
+        split.held(part).into_iter().for_each(|i| answers[i] = (confidences[i], labels.same[i]));
+    }
+    let all: Vec<usize> = (0..pairs.len()).collect();
+    model.tuned = Some(recalibrated(&old, read, &labels.same, &all));
+    answers
+}
+
+/// What to fit, what a pair labelled different counts there, and what is held back.
+fn hold_back(labels: &Labels, seed: u64) -> (Labels, f64, Labels) {
     let (records, pairs) = evidence::numbered(&labels.pairs);
     let split = Split::by_product(&pairs, &labels.same, records, PARTS, seed);
     let part = |chosen: Vec<usize>| Labels {
@@ -208,7 +220,9 @@ fn hold_back(labels: &Labels, seed: u64) -> (Labels, Labels) {
         same: chosen.iter().map(|i| labels.same[*i]).collect(),
         source: labels.source.clone(),
     };
-    (part(split.fit(0)), part(split.held(0)))
+    let fit = split.fit(0);
+    let different = Split::weight_of_different(&labels.same, &fit);
+    (part(fit), different, part(split.held(0)))
 }
 
 fn enough(labels: &Labels, needed: usize) -> Result<(), EngineError> {
@@ -220,12 +234,12 @@ fn enough(labels: &Labels, needed: usize) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn fitted(read: &ReadPairs, same: &[bool], settings: &Settings) -> (Option<Fitted>, Fitted) {
+fn fitted(read: &ReadPairs, same: &[bool], different: f64, settings: &Settings) -> (Option<Fitted>, Fitted) {
     let names = tuned::names();
     let column = |name: &str| names.iter().position(|n| *n == name);
     let base: Vec<usize> = ["third_logit", "matched_logit"].into_iter().filter_map(column).collect();
     let Some(file) = &read.in_file else { unreachable!("labels are read in their file") };
-    let labelled = |rows| Labelled { rows, same, pairs: &file.pairs, records: file.records };
+    let labelled = |rows| Labelled { rows, same, different, pairs: &file.pairs, records: file.records };
     let in_file = (file.smaller_side >= LEAST_RECORDS)
         .then(|| learn::tune(labelled(file.rows.view()), &base, settings));
     let alone = learn::tune(labelled(read.alone.view()), &[Tuned::ALONE - 1], settings);
@@ -264,10 +278,11 @@ fn untuned() -> Tuned {
 
 /// `old` with calibrators fitted to the `chosen` labels.
 fn recalibrated(old: &Tuned, read: &ReadPairs, same: &[bool], chosen: &[usize]) -> Tuned {
+    let different = Split::weight_of_different(same, chosen);
     let fit = |reader: &Reader, rows: &ndarray::Array2<f32>| {
         let raw: Vec<Answer> =
             chosen.iter().map(|i| (f64::from(reader.stage.log_odds(rows.row(*i))), same[*i])).collect();
-        Reader { stage: reader.stage.clone(), calibrator: calibrate::fit(&raw) }
+        Reader { stage: reader.stage.clone(), calibrator: calibrate::fit(&raw, different) }
     };
     let in_file = match (&old.in_file, &read.in_file) {
         (Some(reader), Some(file)) if file.smaller_side >= old.least_records => Some(fit(reader, &file.rows)),

@@ -12,8 +12,9 @@ const MANY: usize = 2000;
 /// An isotonic block holds at least so many pairs: smaller ones at the ends would claim certainty.
 const LEAST_BLOCK: usize = 50;
 
-/// `answers` are raw log-odds and labels. Where one label is missing nothing can be learnt: no change.
-pub fn fit(answers: &[Answer]) -> Calibrator {
+/// `answers` are raw log-odds and labels; one that is not the same counts `different`. Where one label is missing nothing can
+/// be learnt: no change.
+pub fn fit(answers: &[Answer], different: f64) -> Calibrator {
     let same = answers.iter().filter(|a| a.1).count();
     let rarer = same.min(answers.len() - same);
     if rarer == 0 {
@@ -24,37 +25,37 @@ pub fn fit(answers: &[Answer]) -> Calibrator {
         _ => true,
     };
     let fitted = match rarer {
-        n if n < FEW => platt(answers),
-        n if n < MANY => beta(answers),
-        _ => isotonic(answers),
+        n if n < FEW => platt(answers, different),
+        n if n < MANY => beta(answers, different),
+        _ => isotonic(answers, different),
     };
-    if rises(&fitted) { fitted } else { platt(answers) }
+    if rises(&fitted) { fitted } else { platt(answers, different) }
 }
 
 /// Platt's targets, which keep a separable sample from claiming certainty, as pseudo-labels: each answer counts as its
 /// own label with almost all, as the other with a little of its weight. Here by a ridge, which does the same.
-fn platt(answers: &[Answer]) -> Calibrator {
+fn platt(answers: &[Answer], different: f64) -> Calibrator {
     let x = Array2::from_shape_fn((answers.len(), 1), |(i, _)| answers[i].0);
     let same: Vec<bool> = answers.iter().map(|a| a.1).collect();
-    let line = logistic::fit(x.view(), &same, 0.5);
+    let line = logistic::fit(x.view(), &same, different, 0.5);
     // Labels that run against the scorer say that it is of no use, not that it should be turned round.
     let slope = line.weights[0].max(1e-3);
     Calibrator::Platt(Calibration { slope, intercept: line.bias })
 }
 
-fn beta(answers: &[Answer]) -> Calibrator {
+fn beta(answers: &[Answer], different: f64) -> Calibrator {
     let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
     let x = Array2::from_shape_fn((answers.len(), 2), |(i, j)| {
         let raw = answers[i].0;
         if j == 0 { -softplus(-raw) } else { softplus(raw) }
     });
     let same: Vec<bool> = answers.iter().map(|a| a.1).collect();
-    let line = logistic::fit(x.view(), &same, 0.5);
+    let line = logistic::fit(x.view(), &same, different, 0.5);
     Calibrator::Beta { a: line.weights[0], b: line.weights[1], c: line.bias }
 }
 
 /// Pool adjacent violators over blocks of at least [`LEAST_BLOCK`] answers.
-fn isotonic(answers: &[Answer]) -> Calibrator {
+fn isotonic(answers: &[Answer], different: f64) -> Calibrator {
     struct Block {
         sum: f64,
         right: f64,
@@ -66,10 +67,11 @@ fn isotonic(answers: &[Answer]) -> Calibrator {
     let whole = sorted.len() / LEAST_BLOCK;
     for b in 0..whole.max(1) {
         let part = &sorted[b * sorted.len() / whole.max(1)..(b + 1) * sorted.len() / whole.max(1)];
+        let weight = |a: &Answer| if a.1 { 1.0 } else { different };
         blocks.push(Block {
-            sum: part.iter().map(|a| a.0).sum(),
+            sum: part.iter().map(|a| weight(a) * a.0).sum(),
             right: part.iter().filter(|a| a.1).count() as f64,
-            pairs: part.len() as f64,
+            pairs: part.iter().map(weight).sum(),
         });
         while blocks.len() > 1 {
             let [.., below, above] = &blocks[..] else { break };
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn every_size_gets_its_form_and_is_calibrated() {
         for (pairs, error) in [(200, 0.08), (1500, 0.04), (9000, 0.02)] {
-            let fitted = fit(&overconfident(pairs, 2.5, 1));
+            let fitted = fit(&overconfident(pairs, 2.5, 1), 1.0);
             match (pairs, &fitted) {
                 (200, Calibrator::Platt(_))
                 | (1500, Calibrator::Beta { .. })
@@ -145,15 +147,34 @@ mod tests {
     }
 
     #[test]
+    fn weights_bring_back_the_share_of_positives() {
+        // every second pair labelled different is lost and the others count double: as if none were lost
+        let all = overconfident(8000, 1.5, 4);
+        let mut different = 0;
+        let kept: Vec<Answer> = all
+            .iter()
+            .filter(|a| {
+                different += usize::from(!a.1);
+                a.1 || different % 2 == 0
+            })
+            .copied()
+            .collect();
+        for raw in [-2.0, 0.0, 2.0] {
+            let (whole, half) = (fit(&all, 1.0).log_odds(raw), fit(&kept, 2.0).log_odds(raw));
+            assert!((whole - half).abs() < 0.35, "{raw}: {whole} and {half}");
+        }
+    }
+
+    #[test]
     fn one_label_alone_changes_nothing() {
-        assert_eq!(fit(&[(1.0, true), (2.0, true)]), Calibrator::NONE);
-        assert_eq!(fit(&[]), Calibrator::NONE);
+        assert_eq!(fit(&[(1.0, true), (2.0, true)], 1.0), Calibrator::NONE);
+        assert_eq!(fit(&[], 1.0), Calibrator::NONE);
     }
 
     #[test]
     fn a_scorer_that_errs_is_not_turned_round() {
         let answers: Vec<Answer> = (0..40).map(|i| (f64::from(i) - 20.0, i < 20)).collect();
-        let Calibrator::Platt(line) = fit(&answers) else { panic!("small samples get two numbers") };
+        let Calibrator::Platt(line) = fit(&answers, 1.0) else { panic!("small samples get two numbers") };
         assert!(line.slope > 0.0 && line.slope < 0.01);
     }
 }

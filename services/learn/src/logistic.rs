@@ -18,8 +18,8 @@ impl Line {
 
 const STEPS: usize = 50;
 
-/// Minimises log loss + ridge/2 · |weights|² over the rows.
-pub fn fit(x: ArrayView2<'_, f64>, same: &[bool], ridge: f64) -> Line {
+/// Minimises log loss + ridge/2 · |weights|² over the rows, of which those that are not the same count `different` each.
+pub fn fit(x: ArrayView2<'_, f64>, same: &[bool], different: f64, ridge: f64) -> Line {
     let (rows, width) = x.dim();
     let count = rows.max(1) as f64;
     let mean: Vec<f64> = x.columns().into_iter().map(|c| c.sum() / count).collect();
@@ -36,6 +36,7 @@ pub fn fit(x: ArrayView2<'_, f64>, same: &[bool], ridge: f64) -> Line {
         values.into_iter().chain([1.0]).collect()
     };
     let table: Vec<Vec<f64>> = (0..rows).map(row).collect();
+    let weight = |same: bool| if same { 1.0 } else { different };
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
     let loss = |w: &[f64]| -> f64 {
         let data: f64 = table
@@ -43,7 +44,7 @@ pub fn fit(x: ArrayView2<'_, f64>, same: &[bool], ridge: f64) -> Line {
             .zip(same)
             .map(|(row, same)| {
                 let z = if *same { -dot(row, w) } else { dot(row, w) };
-                z.max(0.0) + (-z.abs()).exp().ln_1p()
+                weight(*same) * (z.max(0.0) + (-z.abs()).exp().ln_1p())
             })
             .sum();
         data + 0.5 * ridge * w[..width].iter().map(|w| w * w).sum::<f64>()
@@ -55,7 +56,8 @@ pub fn fit(x: ArrayView2<'_, f64>, same: &[bool], ridge: f64) -> Line {
         let mut hessian = vec![vec![0.0; size]; size];
         for (row, same) in table.iter().zip(same) {
             let p = score::model::probability(dot(row, &weights));
-            let (error, curvature) = (p - f64::from(u8::from(*same)), p * (1.0 - p));
+            let weight = weight(*same);
+            let (error, curvature) = (weight * (p - f64::from(u8::from(*same))), weight * p * (1.0 - p));
             for i in 0..size {
                 gradient[i] += error * row[i];
                 for j in 0..=i {
@@ -131,8 +133,10 @@ mod tests {
     #[test]
     fn a_share_without_columns() {
         let x = Array2::<f64>::zeros((4, 0));
-        let line = fit(x.view(), &[true, true, true, false], 0.0);
+        let line = fit(x.view(), &[true, true, true, false], 1.0, 0.0);
         assert!((line.bias - 3.0f64.ln()).abs() < 1e-5, "{line:?}");
+        let weighted = fit(x.view(), &[true, true, true, false], 3.0, 0.0);
+        assert!(weighted.bias.abs() < 1e-5, "{weighted:?}");
     }
 
     #[test]
@@ -140,7 +144,7 @@ mod tests {
         // at 0 one of four is true, at 1 three of four: log-odds -ln 3 and ln 3
         let x = Array2::from_shape_fn((8, 1), |(i, _)| f64::from(u8::from(i >= 4)));
         let same = [true, false, false, false, true, true, true, false];
-        let line = fit(x.view(), &same, 0.0);
+        let line = fit(x.view(), &same, 1.0, 0.0);
         assert!((line.log_odds([0.0]) + 3.0f64.ln()).abs() < 1e-4, "{line:?}");
         assert!((line.log_odds([1.0]) - 3.0f64.ln()).abs() < 1e-4, "{line:?}");
     }
@@ -148,7 +152,7 @@ mod tests {
     #[test]
     fn separable_data_stay_finite() {
         let x = Array2::from_shape_fn((6, 2), |(i, j)| (i * (j + 1)) as f64);
-        let line = fit(x.view(), &[false, false, false, true, true, true], 1.0);
+        let line = fit(x.view(), &[false, false, false, true, true, true], 1.0, 1.0);
         assert!(line.weights.iter().all(|w| w.is_finite()) && line.bias.is_finite());
         assert!(line.log_odds([0.0, 0.0]) < 0.0 && line.log_odds([5.0, 10.0]) > 0.0);
     }

@@ -46,6 +46,16 @@ impl Split {
         (0..self.left.len()).filter(|i| self.left[*i] == part).collect()
     }
 
+    /// What a pair labelled different must count among `chosen` pairs, so that they have the file's own share of positives:
+    /// keeping products apart costs negatives, which join two products, more often than positives.
+    pub fn weight_of_different(same: &[bool], chosen: &[usize]) -> f64 {
+        let odds = |same: usize, of: usize| (of - same) as f64 / same as f64;
+        let all = odds(same.iter().filter(|same| **same).count(), same.len());
+        let here = odds(chosen.iter().filter(|i| same[**i]).count(), chosen.len());
+        let weight = all / here;
+        if weight.is_finite() && weight > 0.0 { weight } else { 1.0 }
+    }
+
     /// The pairs that touch no product of `part`.
     pub fn fit(&self, part: u8) -> Vec<usize> {
         (0..self.left.len()).filter(|i| self.left[*i] != part && self.right[*i] != part).collect()
@@ -75,6 +85,14 @@ fn root(parent: &mut [u32], mut record: u32) -> u32 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn lost_negatives_are_made_up_for() {
+        // one of three is the same; among the chosen one of two
+        let same = [true, false, false, true, false, false];
+        assert_eq!(Split::weight_of_different(&same, &[0, 1]), 2.0);
+        assert_eq!(Split::weight_of_different(&same, &[0]), 1.0, "nothing to count");
+    }
 
     #[test]
     fn chains_are_one_product() {

@@ -18,6 +18,8 @@ pub struct Labelled<'a> {
     /// One row a pair.
     pub rows: ArrayView2<'a, f32>,
     pub same: &'a [bool],
+    /// What a pair that is not the same counts; one that is counts 1.
+    pub different: f64,
     /// (left, right) record numbers below `records`: what a product is made of.
     pub pairs: &'a [(u32, u32)],
     pub records: usize,
@@ -50,15 +52,19 @@ pub fn tune(data: Labelled<'_>, base: &[usize], settings: &Settings) -> Fitted {
         .into_par_iter()
         .map(|fold| {
             let held = split.held(fold);
-            let (line, trees) = fit(data, &split.fit(fold), base, settings);
+            let (line, trees) = {
+                let chosen = split.fit(fold);
+                let different = data.different * Split::weight_of_different(data.same, &chosen);
+                fit(Labelled { different, ..data }, &chosen, base, settings)
+            };
             let along = held.iter().map(|pair| progress(data, *pair, base, &line, &trees)).collect();
             (held, along)
         })
         .collect();
     let loss_after = |trees: usize| -> f64 {
         let loss = |same: bool, x: f64| {
-            let z = if same { -x } else { x };
-            z.max(0.0) + (-z.abs()).exp().ln_1p()
+            let (z, weight) = if same { (-x, 1.0) } else { (x, data.different) };
+            weight * (z.max(0.0) + (-z.abs()).exp().ln_1p())
         };
         let sums = folds.iter().map(|(held, along)| {
             held.iter().zip(along).map(|(pair, along)| loss(data.same[*pair], along[trees])).sum::<f64>()
@@ -73,7 +79,7 @@ pub fn tune(data: Labelled<'_>, base: &[usize], settings: &Settings) -> Fitted {
             raw[*pair] = (along[trees], data.same[*pair]);
         }
     }
-    let calibrator = calibrate::fit(&raw);
+    let calibrator = calibrate::fit(&raw, data.different);
     let all: Vec<usize> = (0..data.same.len()).collect();
     let (line, grown) = fit(data, &all, base, &Settings { trees, ..*settings });
     let out_of_fold = raw.iter().map(|(x, same)| (probability(calibrator.log_odds(*x)), *same)).collect();
@@ -96,9 +102,10 @@ fn fit(
     let rows = data.rows.select(Axis(0), chosen);
     let same: Vec<bool> = chosen.iter().map(|i| data.same[*i]).collect();
     let columns = Array2::from_shape_fn((chosen.len(), base.len()), |(i, j)| f64::from(rows[(i, base[j])]));
-    let line = logistic::fit(columns.view(), &same, RIDGE);
+    let line = logistic::fit(columns.view(), &same, data.different, RIDGE);
     let start: Vec<f64> = columns.outer_iter().map(|row| line.log_odds(row.iter().copied())).collect();
-    let trees = boost(rows.view(), &same, &vec![1.0; same.len()], &start, settings);
+    let weight: Vec<f64> = same.iter().map(|same| if *same { 1.0 } else { data.different }).collect();
+    let trees = boost(rows.view(), &same, &weight, &start, settings);
     (line, trees)
 }
 
@@ -166,6 +173,7 @@ mod tests {
         let data = Labelled {
             rows: set.rows.view(),
             same: &set.same,
+            different: 1.0,
             pairs: &set.pairs,
             records: 2 * set.pairs.len(),
         };
