@@ -11,7 +11,7 @@ use domain::{LocalSku, SkuCode, SkuKey};
 use ndarray::Array2;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use score::context::{self, Neighbourhoods, Standing};
+use score::context::{self, Neighbourhoods};
 use score::matching::Matching;
 use score::model::{log_odds, probability};
 use score::texts::{self, TEXTS, Texts};
@@ -28,7 +28,7 @@ pub(crate) struct PairFile {
     pub smaller_side: usize,
 }
 
-pub(crate) const WIDTH: usize = THIRD_WIDTH + FOURTH.len() + TEXTS.len();
+const WIDTH: usize = THIRD_WIDTH + FOURTH.len() + TEXTS.len();
 
 impl Engine {
     pub(crate) fn pair_file(
@@ -46,75 +46,44 @@ impl Engine {
             given.iter().map(|(a, b)| (place[*a as usize], place[*b as usize])).collect();
         // Node 0 is `left`: nodes are numbered by name.
         let left = prepared.nodes.iter().filter(|node| **node == 0).count();
-        let texts = prepared.texts_of(&records);
-        let candidates: FxHashMap<(u32, u32), usize> =
-            prepared.candidates.iter().enumerate().map(|(i, c)| ((c.left, c.right), i)).collect();
-        let reading = Reading::new(&prepared, &staged, &texts, |_| false);
-        let mut rows = Array2::<f32>::zeros((pairs.len(), WIDTH));
-        rows.outer_iter_mut().into_par_iter().zip(&pairs).for_each(|(mut row, (a, b))| {
-            let index = candidates.get(&(*a.min(b), *a.max(b)));
-            if let (Some(index), Some(row)) = (index, row.as_slice_mut()) {
-                reading.fill(*index, row);
-            }
-        });
+        let ordered: Vec<&LocalSku> = prepared.order.iter().map(|input| &records[*input as usize]).collect();
+        let rows = rows(&prepared, &staged, &Texts::of(&ordered), &pairs);
         Ok(PairFile { rows, pairs, records: records.len(), smaller_side: left.min(records.len() - left) })
     }
 }
 
-/// Candidates as [`score::Tuned::in_file`] reads them.
-pub(crate) struct Reading<'a> {
-    prepared: &'a Prepared,
-    staged: &'a Staged,
-    texts: &'a [Texts],
-    /// Where a candidate stands among the active ones.
-    active: FxHashMap<u32, usize>,
-    /// Of the active ones.
-    standings: Vec<Standing>,
-    matched: Vec<f64>,
-}
-
-impl<'a> Reading<'a> {
-    /// `is_many` says of a node that it lists a product several times.
-    pub fn new(
-        prepared: &'a Prepared,
-        staged: &'a Staged,
-        texts: &'a [Texts],
-        is_many: impl Fn(u32) -> bool,
-    ) -> Reading<'a> {
-        let chance: Vec<f32> = staged.third.iter().map(|x| probability(*x) as f32).collect();
-        let matching = Matching::new(&staged.pairs, &prepared.nodes, |node| !is_many(node));
-        Reading {
-            prepared,
-            staged,
-            texts,
-            active: staged.active.iter().copied().zip(0..).collect(),
-            standings: Neighbourhoods::new(&staged.pairs, &prepared.nodes).standings(&chance),
-            matched: matching.marginals(&staged.third),
-        }
-    }
-
-    /// `index` counts the prepared candidates; `row` has [`WIDTH`] places.
-    pub fn fill(&self, index: usize, row: &mut [f32]) {
-        let candidate = &self.prepared.candidates[index];
+fn rows(prepared: &Prepared, staged: &Staged, texts: &[Texts], pairs: &[(u32, u32)]) -> Array2<f32> {
+    let chance: Vec<f32> = staged.third.iter().map(|x| probability(*x) as f32).collect();
+    let standings = Neighbourhoods::new(&staged.pairs, &prepared.nodes).standings(&chance);
+    let matched = Matching::new(&staged.pairs, &prepared.nodes, |_| true).marginals(&staged.third);
+    let candidates: FxHashMap<(u32, u32), u32> =
+        prepared.candidates.iter().zip(0..).map(|(c, i)| ((c.left, c.right), i)).collect();
+    let active: FxHashMap<u32, usize> = staged.active.iter().copied().zip(0..).collect();
+    let mut rows = Array2::<f32>::zeros((pairs.len(), WIDTH));
+    rows.outer_iter_mut().into_par_iter().zip(pairs).for_each(|(mut row, (a, b))| {
+        let Some(row) = row.as_slice_mut() else { return };
+        // Given pairs are candidates: `prepare_with` saw to it.
+        let Some(index) = candidates.get(&(*a.min(b), *a.max(b))) else { return };
         let (stages, rest) = row.split_at_mut(THIRD_WIDTH);
         let (fourth, own_texts) = rest.split_at_mut(FOURTH.len());
-        let [left, right] = [candidate.left, candidate.right].map(|record| &self.texts[record as usize]);
-        texts::fill(left, right, own_texts);
-        match self.active.get(&(index as u32)) {
+        texts::fill(&texts[*a as usize], &texts[*b as usize], own_texts);
+        match active.get(index) {
             Some(at) => {
-                self.staged.fill_third(self.prepared, *at, stages);
-                let (standing, matched) = fourth.split_at_mut(FOURTH.len() - 1);
-                context::fill_stage(self.staged.third[*at] as f32, &self.standings[*at], standing);
-                matched[0] = log_odds(self.matched[*at].clamp(1e-6, 1.0 - 1e-6)) as f32;
+                staged.fill_third(prepared, *at, stages);
+                let (standing, matching) = fourth.split_at_mut(FOURTH.len() - 1);
+                context::fill_stage(staged.third[*at] as f32, &standings[*at], standing);
+                matching[0] = log_odds(matched[*at].clamp(1e-6, 1.0 - 1e-6)) as f32;
             }
             None => {
-                self.staged.fill_hopeless(self.prepared, index, stages);
-                let second = self.staged.second[index].clamp(-14.0, 14.0);
+                let index = *index as usize;
+                staged.fill_hopeless(prepared, index, stages);
+                let second = staged.second[index].clamp(-14.0, 14.0);
                 fourth[0] = second;
                 fourth[FOURTH.len() - 1] = second;
             }
         }
-    }
+    });
+    rows
 }
 
 /// The records of two nodes that these pairs are about, the known ones too, and the pairs as indices of them.

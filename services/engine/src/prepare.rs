@@ -6,7 +6,6 @@ use rayon::prelude::*;
 use retrieve::{Candidate, Channels};
 use rustc_hash::FxHashSet;
 use score::features::{self, Likeness};
-use score::texts::Texts;
 use score::{Corpus, Profile, context};
 use std::time::Instant;
 
@@ -21,8 +20,6 @@ pub struct Prepared {
     pub corpus: Corpus,
     pub profiles: Vec<Profile>,
     pub candidates: Vec<Candidate>,
-    /// One a record where the model is tuned and reads them; else empty.
-    pub texts: Vec<Texts>,
     /// (stage, wall seconds)
     pub timings: Vec<(&'static str, f64)>,
 }
@@ -102,13 +99,7 @@ impl Engine {
         let prices: Vec<Option<f64>> = order.iter().map(|i| records[*i as usize].price).collect();
         let profiles = corpus.profiles(&parsed, &prices);
         lap("profile", &mut clock);
-        let texts = Vec::new();
-        let mut prepared =
-            Prepared { order, nodes, node_names, corpus, profiles, candidates, texts, timings };
-        if self.model.tuned.as_ref().is_some_and(|tuned| tuned.in_file.is_some()) {
-            prepared.texts = prepared.texts_of(records);
-        }
-        Ok(prepared)
+        Ok(Prepared { order, nodes, node_names, corpus, profiles, candidates, timings })
     }
 }
 
@@ -212,12 +203,6 @@ impl Prepared {
             &around.text[index],
             &mut out[features::PAIR.len()..WIDTH],
         );
-    }
-
-    /// The texts of the records in their order; `input` are the records as they came.
-    pub(crate) fn texts_of(&self, input: &[LocalSku]) -> Vec<Texts> {
-        let ordered: Vec<&LocalSku> = self.order.iter().map(|i| &input[*i as usize]).collect();
-        Texts::of(&ordered)
     }
 
     /// All features of all candidates, row by row: what training reads.

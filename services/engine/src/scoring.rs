@@ -1,7 +1,6 @@
 //! From candidates to calibrated confidences: three stages, then the one-to-one matching under a prior adapted to the
 //! data at hand.
 
-use crate::evidence::{self, Reading};
 use crate::prepare::{Prepared, Surroundings, WIDTH};
 use crate::{Engine, Progress};
 use domain::NodeId;
@@ -43,12 +42,7 @@ impl Engine {
             many_per_node.iter().any(|many| many.0 == name)
         };
         let links = best_links(prepared, &staged.second);
-        let tuned = self.tuned(prepared, &staged, is_many);
-        // A model tuned on labels has learnt from them what can only be assumed otherwise.
-        let mut repeating = match tuned {
-            None => repeating_nodes(prepared, &staged.second, &links),
-            Some(_) => FxHashSet::default(),
-        };
+        let mut repeating = repeating_nodes(prepared, &staged.second, &links);
         repeating.retain(|node| !is_many(*node));
         let touches = |index: usize| {
             let c = &prepared.candidates[index];
@@ -64,21 +58,15 @@ impl Engine {
         // Nodes that list products several times have no share of partners to learn from.
         let telling: Vec<usize> =
             best_of(prepared, &active, &odds).into_iter().filter(|i| !touches(active[*i] as usize)).collect();
-        let prior_shift = if tuned.is_some() {
-            0.0
-        } else {
+        let prior_shift =
             adapt::prior_shift(telling.len(), self.model.prior, self.model.adaptation, |shift| {
                 let marginals = marginals(shift);
                 telling.iter().map(|i| marginals[*i]).sum::<f64>() / telling.len() as f64
-            })
-        };
+            });
         let mut confidence: Vec<f64> = vec![0.0; count];
         for (index, marginal) in active.iter().zip(marginals(prior_shift)) {
             let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
             confidence[*index as usize] = probability(posterior);
-        }
-        if let Some(tuned) = tuned {
-            active.iter().zip(tuned).for_each(|(index, tuned)| confidence[*index as usize] = tuned);
         }
         if !repeating.is_empty() {
             for index in active.iter().filter(|index| touches(**index as usize)) {
@@ -103,18 +91,6 @@ impl Engine {
             repeating.iter().map(|node| prepared.node_names[*node as usize].clone()).collect();
         repeating_nodes.sort();
         Scored { confidence, veto, prior_shift, repeating_nodes }
-    }
-
-    /// What a model tuned on labels says of the active candidates.
-    fn tuned(&self, prepared: &Prepared, staged: &Staged, is_many: impl Fn(u32) -> bool) -> Option<Vec<f64>> {
-        let reader = self.model.tuned.as_ref()?.in_file.as_ref()?;
-        let reading = Reading::new(prepared, staged, &prepared.texts, is_many);
-        let confidence = |index: &u32| {
-            let mut row = [0.0f32; evidence::WIDTH];
-            reading.fill(*index as usize, &mut row);
-            reader.confidence(ArrayView1::from(&row[..]))
-        };
-        Some(staged.active.par_iter().map(confidence).collect())
     }
 
     /// The log-odds of the second stage and, where a pair has a chance, of the third.

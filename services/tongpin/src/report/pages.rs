@@ -21,7 +21,7 @@ pub fn all(summary: &Summary<'_>) -> String {
     out.push_str(&repeating(summary));
     out.push_str(&states(summary));
     out.push_str(&confidences(summary));
-    out.push_str(&reliability::section(summary.promise));
+    out.push_str(&reliability::section(summary.promise, false));
     out.push_str(&legend());
     out.push_str(&example_list(
         summary,

@@ -13,7 +13,8 @@ const TOP: f64 = 14.0;
 const WIDTH: f64 = LEFT + SIDE + 20.0;
 const HEIGHT: f64 = TOP + SIDE + 46.0;
 
-pub fn section(promise: Option<&Promise>) -> String {
+/// `of_given_pairs`: the page is about pairs that were given, not found.
+pub fn section(promise: Option<&Promise>, of_given_pairs: bool) -> String {
     let mut out = heading("promise", "What the confidences rest on", "置信度的依据");
     let Some(promise) = promise else {
         out.push_str(&note(
@@ -27,19 +28,26 @@ pub fn section(promise: Option<&Promise>) -> String {
         ));
         return out;
     };
+    if !of_given_pairs {
+        out.push_str(&note(
+            "The links of this run are those of the shipped stages, calibrated on sets that they did not see. What follows was \
+             tested on given pairs, as <code>tongpin score</code> reads them.",
+            "本次运行的关联出自程序附带的各阶段，并在其未见过的数据集上校准。以下是对给定名称对\
+             （<code>tongpin score</code> 的读法）检验的结果。",
+        ));
+    }
     let [english, chinese] =
         [Language::En, Language::Zh].map(|language| escape(&promise::sentences(promise, language).join(" ")));
     out.push_str(&format!("<p>{}</p>\n", both(&english, &chinese)));
     out.push_str(&note(
         &format!(
-            "Measured on {} labelled pairs of {}, read the way <code>tongpin score</code> reads pairs. It holds for pairs like \
-             these. Points on the diagonal: of the pairs given that confidence as many are right as it says; lines are 95 % \
+            "Measured on {} labelled pairs of {}. It holds for pairs like these. Points on the diagonal: of the pairs given that confidence as many are right as it says; lines are 95 % \
              intervals.",
             thousands(promise.pairs),
             name(&promise.measured_on)
         ),
         &format!(
-            "在 {1} 的 {0} 对标注上测得，读取方式与 <code>tongpin score</code> 相同；只对同类的名称对成立。点在对角线上，\
+            "在 {1} 的 {0} 对标注上测得；只对同类的名称对成立。点在对角线上，\
              表示给出该置信度的名称对确实有那么多是对的；竖线为 95% 区间。",
             thousands(promise.pairs),
             name(&promise.measured_on)

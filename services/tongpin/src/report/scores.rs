@@ -56,7 +56,7 @@ pub fn render(scores: &Scores<'_>, language: Language) -> String {
         })
         .collect();
     body.push_str(&format!("<div>{}</div>\n", histogram(&pairs, scores.zones)));
-    body.push_str(&reliability::section(scores.promise));
+    body.push_str(&reliability::section(scores.promise, true));
     body.push_str("<dl>\n");
     for (what, version) in scores.versions {
         body.push_str(&format!("<dt>{what}</dt><dd><code>{}</code></dd>\n", name(version)));

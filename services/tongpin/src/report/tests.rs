@@ -164,6 +164,6 @@ fn the_promise_is_told_in_both_languages() {
     ] {
         assert!(page.contains(part), "{part}");
     }
-    let shipped = super::reliability::section(None);
+    let shipped = super::reliability::section(None, true);
     assert!(shipped.contains("tongpin calibrate") && !shipped.contains("<svg"));
 }
