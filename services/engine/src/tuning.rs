@@ -29,7 +29,7 @@ pub struct TuneOptions {
     /// The precision that the auto zone shall have, and with what certainty it is to be proved.
     pub target: f64,
     pub level: f64,
-    /// The confidence that before and after are compared at.
+    /// The confidence that before and after are compared at, and below which no cut is looked for.
     pub auto: f64,
     pub seed: u64,
 }
@@ -301,7 +301,7 @@ fn promise(
     source: &str,
 ) -> Promise {
     let Search { held, nearest } =
-        bound::loosest_cut(&answers(linkable, same), options.target, options.level);
+        bound::loosest_cut(&answers(linkable, same), options.auto, options.target, options.level);
     let tested = held.or(nearest);
     let Tested { above, wrong, at_least, .. } =
         tested.unwrap_or(Tested { cut: 1.0, above: 0, wrong: 0, at_least: 0.0 });

@@ -19,14 +19,16 @@ pub struct Tested {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Search {
-    /// The loosest cut for which the target is proved.
+    /// The loosest cut at or above the floor for which the target is proved; where all that are proved lie below it, the
+    /// strictest.
     pub held: Option<Tested>,
     /// Where none holds: of the cuts tried the one with the highest bound.
     pub nearest: Option<Tested>,
 }
 
-/// Each cut lets in so much more than the one before. Finer steps give bad luck more chances to end the search.
-const STEP: f64 = 1.2;
+/// Each cut lets in so much more than the one before: finer steps give bad luck more chances to end the search, coarser ones
+/// stop short of the loosest cut.
+const STEP: f64 = 1.05;
 /// The first cut leaves room for up to so many wrong pairs: with none, a single unlucky label among the best pairs would
 /// end the search at once (59 pairs of which 99 % are right hold no wrong one in 55 of 100 samples only).
 const MOST_ROOM: usize = 10;
@@ -58,9 +60,10 @@ pub fn pairs_needed(wrong: usize, target: f64, level: f64) -> usize {
     high
 }
 
-/// Searches the cuts of `answers`; `target` and `level` lie between a half and 1. The cuts are chosen by the confidences
-/// alone, never by the labels.
-pub fn loosest_cut(answers: &[Answer], target: f64, level: f64) -> Search {
+/// Searches the cuts of `answers`; `target` and `level` lie between a half and 1. The cuts are chosen by the order of the
+/// confidences alone, never by the labels. Below `floor` nobody wants a cut: every cut of the sequence holds as surely as the
+/// last, so any of them may be taken.
+pub fn loosest_cut(answers: &[Answer], floor: f64, target: f64, level: f64) -> Search {
     let mut sorted = answers.to_vec();
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
     let claimed = sorted.iter().filter(|a| a.0 >= 0.5).count();
@@ -79,7 +82,7 @@ pub fn loosest_cut(answers: &[Answer], target: f64, level: f64) -> Search {
         let at_least = lower_bound(above - wrong, above, level);
         let tested = Tested { cut: *confidence, above, wrong, at_least };
         still &= at_least >= target;
-        if still {
+        if still && (*confidence >= floor || search.held.is_none()) {
             search.held = Some(tested);
         }
         if search.nearest.is_none_or(|nearest| at_least > nearest.at_least) {
@@ -145,17 +148,19 @@ mod tests {
                 }
             })
             .collect();
-        let held = loosest_cut(&answers, 0.95, 0.95).held.expect("a cut holds");
+        let held = loosest_cut(&answers, 0.0, 0.95, 0.95).held.expect("a cut holds");
         assert!(held.above >= 330 && held.above < 450, "{held:?}");
         assert!(held.at_least >= 0.95);
         // nothing but coin tosses: no cut, and the nearest is named
-        let search = loosest_cut(&answers[400..], 0.95, 0.95);
+        let search = loosest_cut(&answers[400..], 0.0, 0.95, 0.95);
         assert_eq!(search.held, None);
         assert!(search.nearest.expect("tried").at_least < 0.6);
         // too few to prove anything
-        assert_eq!(loosest_cut(&answers[..58], 0.95, 0.95), Search::default());
-        let just = loosest_cut(&answers[..59], 0.95, 0.95).held.expect("59 without an error");
+        assert_eq!(loosest_cut(&answers[..58], 0.0, 0.95, 0.95), Search::default());
+        let just = loosest_cut(&answers[..59], 0.0, 0.95, 0.95).held.expect("59 without an error");
         assert_eq!((just.above, just.wrong), (59, 0));
+        let floored = loosest_cut(&answers, 0.95, 0.95, 0.95).held.expect("a cut holds");
+        assert!(floored.cut >= 0.95 && floored.above < 210, "{floored:?}");
     }
 
     #[test]
@@ -181,7 +186,7 @@ mod tests {
                     (confidence, uniform() < confidence)
                 })
                 .collect();
-            if let Some(held) = loosest_cut(&answers, 0.92, 0.9).held {
+            if let Some(held) = loosest_cut(&answers, 0.0, 0.92, 0.9).held {
                 // mean confidence between the cut and 1
                 broken += usize::from((held.cut + 1.0) / 2.0 < 0.92);
             }
@@ -192,7 +197,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_held_cut_is_proved(labels in prop::collection::vec((0.0f64..1.0, prop::bool::weighted(0.97)), 0..600)) {
-            if let Some(held) = loosest_cut(&labels, 0.9, 0.95).held {
+            if let Some(held) = loosest_cut(&labels, 0.0, 0.9, 0.95).held {
                 let above = labels.iter().filter(|a| a.0 >= held.cut);
                 prop_assert_eq!(above.clone().count(), held.above);
                 prop_assert_eq!(above.filter(|a| !a.1).count(), held.wrong);

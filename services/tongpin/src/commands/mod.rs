@@ -83,13 +83,13 @@ fn open(call: &Call, display: &Display) -> Result<Engine, Failure> {
     Ok(Engine::open(&models, &options, display)?)
 }
 
-/// The zones of given pairs: where the user did not choose, from the cut that the model's labels proved, and nowhere if they
-/// proved none.
+/// The zones of given pairs: where the user did not choose, from the cut that the model's labels proved (never below the
+/// default), and nowhere if they proved none.
 fn proved_zones(zones: Zones, engine: &Engine) -> Zones {
     match &engine.model().promise {
         // No confidence reaches 1.
         Some(promise) if !zones.chosen => {
-            let auto = promise.cut.unwrap_or(1.0);
+            let auto = promise.cut.map_or(1.0, |cut| cut.max(zones.auto));
             Zones { auto, review: zones.review.min(auto), ..zones }
         }
         _ => zones,

@@ -32,7 +32,7 @@ pub fn train(
     let tuning = engine.tune(&labels, valid.as_ref(), &options, &job.display)?;
     let tested = match &test {
         Some(test) => {
-            let cut = tuning.promise().and_then(|p| p.cut).unwrap_or(options.auto);
+            let cut = tuning.promise().and_then(|p| p.cut).unwrap_or(0.0).max(options.auto);
             Some((
                 test.source.clone(),
                 engine.compare(&tuning.model, test, [options.auto, cut], &job.display)?,
