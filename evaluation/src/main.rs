@@ -69,6 +69,9 @@ struct Args {
     /// Write the feature matrix of each set's candidates into DIR/NAME, for training, and measure nothing
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
+    /// Write the labelled pairs of each set as files for `tongpin train`, `calibrate` and `score` into DIR, and measure nothing
+    #[arg(long, value_name = "DIR", conflicts_with = "dump")]
+    pairs: Option<PathBuf>,
     /// Only fetch what the engine needs at run time (ONNX Runtime) and open the encoder
     #[arg(long)]
     prepare: bool,
@@ -94,6 +97,12 @@ fn run(args: &Args) -> Result<ExitCode> {
     }
     let root = project_root();
     let folders = if args.folders.is_empty() { own_sets(&root) } else { args.folders.clone() };
+    if let Some(target) = &args.pairs {
+        for folder in &folders {
+            pairs::write(folder, &load(folder, args)?, target)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(target) = &args.dump {
         let engine = Engine::untrained(&models, &Lines)?;
         for folder in &folders {

@@ -5,15 +5,15 @@
 //! script that also scores other tools; where it makes a choice (ties, empty sets), the choice is named.
 
 pub mod bcubed;
-pub mod calibration;
-pub mod interval;
 pub mod labelled;
 pub mod linkage;
 pub mod ranking;
 pub mod recall;
 
-/// A confidence and whether the pair that got it is truly the same.
-pub type Answer = (f64, bool);
+pub use learn::interval;
+pub use learn::reliability as calibration;
+
+pub use learn::reliability::Answer;
 
 /// `part / whole`, 0 where there is nothing to divide.
 pub fn share(part: usize, whole: usize) -> f64 {

@@ -1,5 +1,5 @@
 //! Which crate may use which, and which outside crates one room keeps to itself. A room uses rooms to its left in the
-//! flow, never to its right: domain ← normalize ← {embed, retrieve, score} ← link ← engine ← live ← {gateway,
+//! flow, never to its right: domain ← normalize ← {embed, retrieve, score} ← {link, learn} ← engine ← live ← {gateway,
 //! console} ← tongpin; store sees domain only; evaluation sees engine. Dev-dependencies are exempt: tests may look around.
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
@@ -13,9 +13,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("retrieve", &["domain", "normalize"]),
     ("score", &["domain", "normalize"]),
     ("link", &["domain", "score"]),
+    ("learn", &["domain", "score"]),
     ("tables", &["domain"]),
     ("store", &["domain"]),
-    ("engine", &["domain", "normalize", "embed", "retrieve", "score", "link", "store"]),
+    ("engine", &["domain", "normalize", "embed", "retrieve", "score", "link", "learn", "store"]),
     ("live", &["domain", "retrieve", "score", "link", "engine", "store"]),
     ("api", &[]),
     ("gateway", &["domain", "engine", "live", "store", "api"]),
@@ -29,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "retrieve",
             "score",
             "link",
+            "learn",
             "tables",
             "store",
             "engine",
@@ -38,7 +40,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "console",
         ],
     ),
-    ("evaluation", &["domain", "normalize", "embed", "retrieve", "score", "link", "tables", "engine"]),
+    (
+        "evaluation",
+        &["domain", "normalize", "embed", "retrieve", "score", "link", "learn", "tables", "engine"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -29,6 +29,11 @@ pub enum EngineError {
     Retrieve(#[from] retrieve::RetrieveError),
     #[error("the record {0} occurs twice: a SKU code is unique inside its node; drop or rename one")]
     Duplicate(SkuKey),
+    #[error(
+        "{file} has too few labels to learn from: {same} pairs labelled the same, {different} labelled different; \
+         at least {needed} of each are needed: label more"
+    )]
+    TooFewLabels { same: usize, different: usize, needed: usize, file: String },
     #[error("{0} records are too many for one run: at most 16 million")]
     TooMany(usize),
 }

@@ -6,6 +6,7 @@
 //! change a result.
 
 mod error;
+mod evidence;
 mod field;
 mod linking;
 mod live;
@@ -14,6 +15,7 @@ mod pairwise;
 mod prepare;
 mod progress;
 mod scoring;
+mod tuning;
 
 pub use error::EngineError;
 pub use field::{Holds, PairState};
@@ -24,8 +26,10 @@ pub use pairwise::PairScore;
 pub use prepare::Prepared;
 pub use progress::{Progress, Quiet};
 pub use scoring::Scored;
+pub use tuning::{Labels, TuneOptions, Tuning};
 
 pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};
+pub use learn::Figures;
 pub use score::{Explanation, Language, explain};
 
 use embed::Encoder;

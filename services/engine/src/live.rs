@@ -115,7 +115,7 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<Fit, EngineError> {
         let (mut prepared, reading) =
-            self.prepare_keeping(records, options, true, &mut Vec::new(), progress)?;
+            self.prepare_keeping(records, &[], options, true, &mut Vec::new(), progress)?;
         progress.stage("score", prepared.candidates.len() as u64);
         let (staged, seen) = self.stages(&prepared, progress);
         let scored = self.judge(&prepared, &staged, many_per_node);

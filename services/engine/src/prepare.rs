@@ -4,7 +4,8 @@ use crate::field::{Field, Surroundings, WIDTH};
 use crate::{Engine, EngineError, Progress};
 use domain::{LocalSku, ParsedName};
 use rayon::prelude::*;
-use retrieve::Candidate;
+use retrieve::{Candidate, Channels};
+use rustc_hash::FxHashSet;
 use score::{Corpus, Profile};
 use std::time::Instant;
 
@@ -41,8 +42,21 @@ impl Engine {
         options: &retrieve::Options,
         progress: &dyn Progress,
     ) -> Result<Prepared, EngineError> {
+        self.prepare_with(records, &[], options, progress)
+    }
+
+    /// The same with pairs of input records, each of two nodes, that are candidates whether or not retrieval proposes
+    /// them.
+    pub(crate) fn prepare_with(
+        &self,
+        records: &[LocalSku],
+        given: &[(u32, u32)],
+        options: &retrieve::Options,
+        progress: &dyn Progress,
+    ) -> Result<Prepared, EngineError> {
         let mut timings = Vec::new();
-        let (mut prepared, _) = self.prepare_keeping(records, options, false, &mut timings, progress)?;
+        let (mut prepared, _) =
+            self.prepare_keeping(records, given, options, false, &mut timings, progress)?;
         prepared.timings = timings;
         Ok(prepared)
     }
@@ -50,6 +64,7 @@ impl Engine {
     pub(crate) fn prepare_keeping(
         &self,
         records: &[LocalSku],
+        given: &[(u32, u32)],
         options: &retrieve::Options,
         keep: bool,
         timings: &mut Vec<(&'static str, f64)>,
@@ -103,8 +118,9 @@ impl Engine {
 
         progress.stage("retrieve", 0);
         let index = retrieve::Index::build(&nodes, &parsed, vectors.view(), options)?;
-        let candidates = index.candidates()?;
+        let mut candidates = index.candidates()?;
         drop(index);
+        add_given(&mut candidates, given, &order, &vectors);
         lap("retrieve", &mut clock);
 
         progress.stage("profile", 0);
@@ -123,6 +139,40 @@ impl Engine {
             Prepared { order, nodes, node_names, corpus, profiles, candidates, timings: Vec::new() };
         Ok((prepared, reading))
     }
+}
+
+fn add_given(
+    candidates: &mut Vec<Candidate>,
+    given: &[(u32, u32)],
+    order: &[u32],
+    vectors: &ndarray::Array2<f32>,
+) {
+    if given.is_empty() {
+        return;
+    }
+    let mut place = vec![0u32; order.len()];
+    order.iter().enumerate().for_each(|(record, input)| place[*input as usize] = record as u32);
+    let known: FxHashSet<(u32, u32)> = candidates.iter().map(|c| (c.left, c.right)).collect();
+    let mut missing: Vec<(u32, u32)> = given
+        .iter()
+        .map(|(a, b)| (place[*a as usize], place[*b as usize]))
+        .map(|(a, b)| (a.min(b), a.max(b)))
+        .filter(|pair| !known.contains(pair))
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    candidates.extend(missing.into_iter().map(|(left, right)| Candidate {
+        left,
+        right,
+        bm25: 0.0,
+        cosine: vectors.row(left as usize).dot(&vectors.row(right as usize)),
+        fused: 0.0,
+        channels: Channels::default(),
+        text_rank: [0; 2],
+        vector_rank: [0; 2],
+        fused_rank: [0; 2],
+    }));
+    candidates.sort_unstable_by_key(|c| (c.left, c.right));
 }
 
 fn number_nodes(records: &[LocalSku], order: &[u32]) -> (Vec<u32>, Vec<String>) {

@@ -33,7 +33,7 @@ const THIRD_FLOOR: f32 = -7.0;
 const VETO_FLOOR: f64 = 0.02;
 
 const SECOND_WIDTH: usize = WIDTH + features::SECOND.len();
-const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONSENSUS.len();
+pub(crate) const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONSENSUS.len();
 
 impl Engine {
     /// `many_per_node`: nodes known to list products several times; they are linked all the same.
@@ -312,6 +312,13 @@ impl Staged {
             context::fill_stage(second, &third.standings.of(&self.rivals, at), standing);
             voices.copy_from_slice(&third.consensus.of(self.pairs[at], chance(second), field.nodes()));
         }
+    }
+
+    /// The same of a pair without a chance: what is not known of it is 0.
+    pub fn fill_hopeless(&self, seen: &Seen, field: &impl Field, pair: usize, row: &mut [f32]) {
+        seen.fill_second(field, pair, self.first[pair], None, row);
+        row[SECOND_WIDTH..THIRD_WIDTH].fill(0.0);
+        row[SECOND_WIDTH] = self.second[pair].clamp(-14.0, 14.0);
     }
 
     /// One state a candidate.

@@ -12,7 +12,8 @@
 //! 5. [`matching`] makes them probabilities under "at most one partner a node", with the prior that [`adapt`] finds for
 //!    the data at hand, within bounds.
 //! 6. [`veto::find`] names stated contradictions; such a pair is never linked by the machine.
-//! 7. [`Explanation`] is the tree of all that for a person.
+//! 7. [`tuned`] is what a user's own labels add; it reads [`texts`] too.
+//! 8. [`Explanation`] is the tree of all that for a person.
 
 pub mod adapt;
 pub mod attributes;
@@ -23,9 +24,12 @@ pub mod explain;
 pub mod features;
 pub mod matching;
 pub mod model;
+pub mod texts;
+pub mod tuned;
 pub mod veto;
 
 pub use corpus::{Corpus, Profile};
 pub use explain::{Explanation, Language};
 pub use model::{Model, ModelError};
+pub use tuned::{Calibrator, Promise, Tuned};
 pub use veto::Veto;

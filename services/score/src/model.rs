@@ -3,6 +3,7 @@
 
 use crate::adapt::Bounds;
 use crate::features;
+use crate::tuned::{Promise, Tuned};
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -27,10 +28,16 @@ pub struct Model {
     /// Share of true pairs among the best links that `calibration` stands for: where prior-shift adaptation starts.
     pub prior: f64,
     pub adaptation: Bounds,
+    /// Fitted to a user's labels, in place of `pair_only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<Tuned>,
+    /// What was tested on a user's labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Promise>,
 }
 
 /// Turns features into a log-odds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Stage {
     /// Standardised, clipped, weighted sum: each weight can be read off. With a gate, the features are followed by
@@ -50,7 +57,7 @@ pub enum Stage {
 
 /// A binary tree. Node i asks `feature[i] <= threshold[i]`: yes goes to `left[i]`, no to `right[i]`; a negative child
 /// c is the leaf `value[!c]`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tree {
     pub feature: Vec<u16>,
     pub threshold: Vec<f32>,
@@ -104,6 +111,8 @@ impl Model {
             pair_only_calibration: Calibration::NONE,
             prior: 0.5,
             adaptation: Bounds::default(),
+            tuned: None,
+            promise: None,
         }
     }
 
@@ -132,6 +141,9 @@ impl Model {
                 what: format!("stage {name}: {what}"),
             })?;
         }
+        if let Some(Err(what)) = model.tuned.as_ref().map(Tuned::check) {
+            return Err(ModelError::Shape { version: model.version, what });
+        }
         Ok(model)
     }
 }
@@ -144,7 +156,7 @@ fn first_difference(given: &[String], expected: &[&str]) -> Option<String> {
 }
 
 impl Stage {
-    fn check(&self, width: usize) -> Result<(), String> {
+    pub(crate) fn check(&self, width: usize) -> Result<(), String> {
         match self {
             Stage::Logistic { gate, mean, scale, weights, clip, bias } => {
                 if gate.is_some_and(|gate| usize::from(gate) >= width) {
@@ -252,7 +264,7 @@ impl Tree {
         Ok(())
     }
 
-    fn value(&self, features: ArrayView1<'_, f32>) -> f32 {
+    pub fn value(&self, features: ArrayView1<'_, f32>) -> f32 {
         if self.feature.is_empty() {
             return self.value[0];
         }

@@ -238,9 +238,12 @@ impl Field {
     }
 }
 
+/// What the column map calls the label of a pair: no field of a record.
+pub(crate) const LABEL: &str = "label";
+
 /// Header names without case, blanks, punctuation and full-width letters: `Product_Name`, `商品名称（必填）*` and
 /// `product name` lose what does not tell them apart.
-fn fold(header: &str) -> String {
+pub(crate) fn fold(header: &str) -> String {
     let header = header.trim_start_matches('\u{feff}');
     let shown = header.split(['(', '（', '[', '【']).next().unwrap_or(header);
     let shown = if shown.trim().is_empty() { header } else { shown };
@@ -274,8 +277,9 @@ impl FromStr for ColumnMap {
                 return Err(TableError::MapSyntax { text: text.to_owned() });
             }
             let bare = Side::ALL.into_iter().find_map(|s| s.strip_own(&field)).unwrap_or(&field);
-            if Field::named(bare).is_none() {
-                let known = Field::ALL.iter().map(|f| f.as_str().to_owned()).collect();
+            if Field::named(bare).is_none() && field != LABEL {
+                let known =
+                    Field::ALL.iter().map(|f| f.as_str().to_owned()).chain([LABEL.to_owned()]).collect();
                 return Err(TableError::MapField { field, known });
             }
             map.push((SmolStr::from(field.as_str()), header.to_owned()));
@@ -293,6 +297,11 @@ impl ColumnMap {
 
     fn headers_of<'a>(&'a self, field: &str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(f, _)| f == field).map(|(_, h)| h.as_str())
+    }
+
+    /// Where one of the headers mapped to `field` stands.
+    pub(crate) fn column_of(&self, field: &str, headers: &[String]) -> Option<usize> {
+        self.headers_of(field).find_map(|wanted| headers.iter().position(|h| same_header(h, wanted)))
     }
 
     /// The first mapped header that none of these headers is: a typing error, most likely.
@@ -371,9 +380,7 @@ impl Layout {
         let folded: Vec<Option<String>> = header.iter().map(|h| folded(h)).collect();
         let mut layout = Layout::default();
         for field in Field::ALL {
-            layout.at[field as usize] = map
-                .headers_of(&key(field))
-                .find_map(|wanted| header.iter().position(|h| same_header(h, wanted)));
+            layout.at[field as usize] = map.column_of(&key(field), header);
         }
         for field in Field::ALL {
             if layout.at[field as usize].is_some() {

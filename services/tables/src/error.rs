@@ -107,6 +107,8 @@ pub enum Reason {
     NotText { column: String },
     #[error("{column} holds the error {error}")]
     CellError { column: String, error: String },
+    #[error("the label '{value}' is not understood; write 1 or 0, same or different, 是 or 否")]
+    Label { value: String },
 }
 
 impl Reason {
@@ -122,6 +124,7 @@ impl Reason {
             Reason::NotJson { .. } => "not_json",
             Reason::NotText { .. } => "not_text",
             Reason::CellError { .. } => "cell_error",
+            Reason::Label { .. } => "label",
         }
     }
 }

@@ -25,7 +25,7 @@ mod workbook;
 
 pub use columns::{ColumnMap, Field};
 pub use error::{BinaryKind, Reason, Rejected, TableError};
-pub use pairs::{Pairs, read_pairs};
+pub use pairs::{Pairs, read_labelled_pairs, read_pairs};
 pub use records::{NodeFrom, RecordReader, Records};
 
 use std::path::Path;

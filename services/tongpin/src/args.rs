@@ -26,9 +26,11 @@ pub struct Call {
 pub enum Task {
     Link { records: Vec<PathBuf>, linking: Linking },
     Match { left: PathBuf, right: PathBuf, linking: Linking },
-    Score { pairs: PathBuf, out: PathBuf, map: ColumnMap, zones: Zones },
+    Score { pairs: PathBuf, out: PathBuf, report: Option<PathBuf>, map: ColumnMap, zones: Zones },
     Explain { left: String, right: String, zones: Zones },
     Demo { out: PathBuf },
+    Train { pairs: Vec<PathBuf>, valid: Option<PathBuf>, test: Option<PathBuf>, fitting: Fitting },
+    Calibrate { pairs: Vec<PathBuf>, fitting: Fitting },
     Serve(Serving),
 }
 
@@ -44,6 +46,18 @@ pub struct Serving {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub client_authorities: Option<PathBuf>,
+}
+
+/// What `train` and `calibrate` share.
+pub struct Fitting {
+    /// The new models folder.
+    pub out: PathBuf,
+    pub map: ColumnMap,
+    /// The precision that the auto zone is to be proved to have.
+    pub target: f64,
+    pub seed: u64,
+    /// Write a model that is worse on the held-back labels.
+    pub force: bool,
 }
 
 /// What `link` and `match` share.
@@ -63,10 +77,14 @@ pub struct Linking {
 pub struct Zones {
     pub auto: f64,
     pub review: f64,
+    /// Whether the user said where auto begins; otherwise a cut that a model's labels proved goes before the default.
+    pub chosen: bool,
 }
 
 /// The defaults of the engine (design, "zone").
-const ZONES: Zones = Zones { auto: 0.85, review: 0.15 };
+const ZONES: Zones = Zones { auto: 0.85, review: 0.15, chosen: false };
+/// The precision that `train` and `calibrate` try to prove.
+const TARGET: f64 = 0.95;
 
 impl Default for Zones {
     fn default() -> Self {
@@ -80,19 +98,24 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
     let text = |id: &str| sub.get_one::<String>(id).cloned().unwrap_or_default();
     let path = |id: &str| sub.get_one::<PathBuf>(id).cloned().unwrap_or_default();
     let task = match name {
-        "link" => Task::Link {
-            records: sub.get_many::<PathBuf>("records").into_iter().flatten().cloned().collect(),
-            linking: linking(sub, language)?,
-        },
+        "link" => Task::Link { records: paths(sub, "records"), linking: linking(sub, language)? },
         "match" => Task::Match { left: path("left"), right: path("right"), linking: linking(sub, language)? },
         "score" => Task::Score {
             pairs: path("pairs"),
             out: path("out"),
+            report: sub.get_one::<PathBuf>("report").cloned(),
             map: map(sub),
             zones: zones(sub, language)?,
         },
         "explain" => Task::Explain { left: text("left"), right: text("right"), zones: zones(sub, language)? },
         "serve" => Task::Serve(serving(sub)),
+        "train" => Task::Train {
+            pairs: paths(sub, "pairs"),
+            valid: sub.get_one::<PathBuf>("valid").cloned(),
+            test: sub.get_one::<PathBuf>("test").cloned(),
+            fitting: fitting(sub, sub.get_flag("force")),
+        },
+        "calibrate" => Task::Calibrate { pairs: paths(sub, "pairs"), fitting: fitting(sub, false) },
         _ => Task::Demo { out: path("out") },
     };
     Ok(Call {
@@ -106,6 +129,10 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
     })
 }
 
+fn paths(sub: &ArgMatches, id: &str) -> Vec<PathBuf> {
+    sub.get_many::<PathBuf>(id).into_iter().flatten().cloned().collect()
+}
+
 fn serving(sub: &ArgMatches) -> Serving {
     let path = |id: &str| sub.get_one::<PathBuf>(id).cloned();
     Serving {
@@ -117,6 +144,16 @@ fn serving(sub: &ArgMatches) -> Serving {
         certificate: path("tls-cert"),
         key: path("tls-key"),
         client_authorities: path("tls-client-ca"),
+    }
+}
+
+fn fitting(sub: &ArgMatches, force: bool) -> Fitting {
+    Fitting {
+        out: sub.get_one::<PathBuf>("out").cloned().unwrap_or_default(),
+        map: map(sub),
+        target: sub.get_one::<f64>("target").copied().unwrap_or(TARGET),
+        seed: sub.get_one::<u64>("seed").copied().unwrap_or(1),
+        force,
     }
 }
 
@@ -139,7 +176,8 @@ fn zones(sub: &ArgMatches, language: Language) -> Result<Zones, Answer> {
     let number = |id: &str, default: f64| sub.get_one::<f64>(id).copied().unwrap_or(default);
     let auto = number("auto", ZONES.auto);
     // A lower --auto alone takes the review zone down with it.
-    let zones = Zones { auto, review: number("review", ZONES.review.min(auto)) };
+    let chosen = sub.get_one::<f64>("auto").is_some();
+    let zones = Zones { auto, review: number("review", ZONES.review.min(auto)), chosen };
     if zones.review > zones.auto {
         return Err(usage(
             language,
@@ -227,6 +265,15 @@ fn command(language: Language) -> Command {
                         .value_parser(value_parser!(PathBuf))
                         .help(say("Where to write: .csv or .tsv", "写到哪里：.csv 或 .tsv")),
                 )
+                .arg(
+                    option("report", language)
+                        .value_name(say("FILE", "文件"))
+                        .value_parser(value_parser!(PathBuf))
+                        .help(say(
+                            "Also write a page on the confidences and what they rest on (.html)",
+                            "另写一页报告：置信度的分布和依据（.html）",
+                        )),
+                )
                 .arg(map_option(language))
                 .args(zone_options(language)),
         )
@@ -243,6 +290,54 @@ fn command(language: Language) -> Command {
                 .arg(word("left", say("LEFT_NAME", "名称一"), language).help(say("One name", "第一个名称")))
                 .arg(word("right", say("RIGHT_NAME", "名称二"), language).help(say("The other", "第二个名称")))
                 .args(zone_options(language)),
+        )
+        .subcommand(
+            Command::new("train")
+                .about(say(
+                    "Tune the scorer to pairs that you have labelled; writes a new models folder",
+                    "用已标注的名称对训练评分模型；写出新的模型文件夹",
+                ))
+                .override_usage(say(
+                    "tongpin train <PAIRS>... --out <DIR> [OPTIONS]",
+                    "tongpin train <名称对文件>... --out <文件夹> [选项]",
+                ))
+                .after_help(say(LABELS_EN, LABELS_ZH))
+                .arg(file("pairs", language).num_args(1..).help(say(LABELLED_EN, LABELLED_ZH)))
+                .args(fitting_options(language))
+                .args([
+                    option("valid", language)
+                        .value_name(say("FILE", "文件"))
+                        .value_parser(value_parser!(PathBuf))
+                        .help(say(
+                            "Labelled pairs to compare and promise on (default: a quarter of the products, held back)",
+                            "用于前后对比和给出保证的已标注文件（默认留出四分之一的商品）",
+                        )),
+                    option("test", language)
+                        .value_name(say("FILE", "文件"))
+                        .value_parser(value_parser!(PathBuf))
+                        .help(say(
+                            "Labelled pairs to score afterwards; nothing is decided by them",
+                            "训练后再打分的已标注文件；不参与任何决定",
+                        )),
+                    option("force", language).action(ArgAction::SetTrue).help(say(
+                        "Write the model even if it is worse on the held-back labels",
+                        "即使在留出的标注上变差，也写出模型",
+                    )),
+                ]),
+        )
+        .subcommand(
+            Command::new("calibrate")
+                .about(say(
+                    "Fit confidences to labelled pairs and say what can be promised",
+                    "用已标注的名称对校准置信度，并说明能保证多高的准确率",
+                ))
+                .override_usage(say(
+                    "tongpin calibrate <LABELLED>... --out <DIR> [OPTIONS]",
+                    "tongpin calibrate <已标注文件>... --out <文件夹> [选项]",
+                ))
+                .after_help(say(LABELS_EN, LABELS_ZH))
+                .arg(file("pairs", language).num_args(1..).help(say(LABELLED_EN, LABELLED_ZH)))
+                .args(fitting_options(language)),
         )
         .subcommand(
             Command::new("demo")
@@ -270,7 +365,7 @@ fn command(language: Language) -> Command {
                 .args(serve_options(language)),
         );
     let with_common = |sub: Command| sub.args(common(language));
-    let names = ["link", "match", "score", "explain", "demo", "serve"];
+    let names = ["link", "match", "score", "explain", "train", "calibrate", "demo", "serve"];
     let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_common));
     // `--lang` before the command as well; it is read before parsing.
     localised(root.arg(lang_option(language)).arg(help_option(language)), language)
@@ -467,6 +562,38 @@ fn map_option(language: Language) -> Arg {
         ))
 }
 
+fn fitting_options(language: Language) -> Vec<Arg> {
+    let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
+    vec![
+        option("out", language)
+            .short('o')
+            .required(true)
+            .value_name(say("DIR", "文件夹"))
+            .value_parser(value_parser!(PathBuf))
+            .help(say(
+                "The new models folder, for --models of later runs; never the one that is read",
+                "新的模型文件夹，供以后用 --models 指定；不能是正在读取的那个",
+            )),
+        map_option(language),
+        option("target", language).value_name("0.5..1").value_parser(precision(language)).help(say(
+            "Precision that the auto zone is to be proved to have, with 95% confidence (0.95)",
+            "自动区要以 95% 的把握达到的准确率（默认 0.95）",
+        )),
+        option("seed", language)
+            .value_name("N")
+            .value_parser(value_parser!(u64))
+            .help(say("Another split and other draws (1)", "换一种划分和抽样（默认 1）")),
+    ]
+}
+
+fn precision(language: Language) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync {
+    move |text| match text.parse::<f64>() {
+        Ok(number) if (0.5..1.0).contains(&number) => Ok(number),
+        _ => Err(pick(language, "give a number from 0.5 to below 1", "请给 0.5 到 1 之间的数（不含 1）")
+            .to_owned()),
+    }
+}
+
 fn zone_options(language: Language) -> [Arg; 2] {
     let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
     let one = |id, help| option(id, language).value_name("0..1").value_parser(share(language)).help(help);
@@ -502,6 +629,7 @@ Exit codes:
   1    error
   2    wrong usage
   3    done, but some rows were rejected (see rejected.csv)
+  4    train: the new model would be worse, so none was written
   130  stopped by Ctrl-C
 
 Begin with: tongpin demo";
@@ -511,6 +639,7 @@ const EXIT_CODES_ZH: &str = "\
   1    出错
   2    用法不对
   3    完成，但有些行未被采用（见 rejected.csv）
+  4    train：新模型会更差，因此没有写出
   130  被 Ctrl-C 中止
 
 先试试：tongpin demo";
@@ -522,6 +651,15 @@ const RECORDS_ZH: &str = "\
 列：节点、编码、名称；可另有品牌、规格、单位、类别、条码、描述、价格。
 常见的中英文列名都认得（门店、货号、品名、id、title……）。
 文本可以是 UTF-8、GB18030 或 UTF-16 编码。不能用的行写入 rejected.csv（退出码 3）。";
+
+const LABELLED_EN: &str = "Tables as for score, with a column label (1/0, same/different, 是/否)";
+const LABELLED_ZH: &str = "与 score 相同的表，另有 label 列（1/0、same/different、是/否）";
+const LABELS_EN: &str = "\
+Columns: left_name, right_name, label; optionally left_brand, right_spec, left_price ... as for score.
+The models folder written holds the names of the labelled pairs: treat it as you treat them.";
+const LABELS_ZH: &str = "\
+列：left_name、right_name、label；可另有 left_brand、right_spec、left_price 等，与 score 相同。
+写出的模型文件夹里存有已标注的名称，请按同样的保密要求保管。";
 
 /// What clap has to say instead of a call: help, the version, or what is wrong.
 pub struct Answer(clap::Error);
@@ -552,7 +690,9 @@ impl Answer {
         let source = std::error::Error::source(&self.0).map(|e| e.to_string()).unwrap_or_default();
         let what = match self.0.kind() {
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return self.0.render().to_string(),
-            ErrorKind::MissingSubcommand => "缺少命令：link、match、score、explain、demo 或 serve".to_owned(),
+            ErrorKind::MissingSubcommand => {
+                "缺少命令：link、match、score、explain、train、calibrate、demo 或 serve".to_owned()
+            }
             ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
             ErrorKind::InvalidSubcommand => {
                 format!("没有这个命令：{}", context(ContextKind::InvalidSubcommand))

@@ -42,6 +42,10 @@ pub enum Failure {
     Store(#[from] store::StoreError),
     #[error(transparent)]
     Start(#[from] gateway::StartError),
+    #[error("{0}: the models that are read would be overwritten")]
+    ModelsOverModels(PathBuf),
+    #[error("{path} holds things that are no models folder of ours (such as {found})")]
+    NotOurModels { path: PathBuf, found: String },
 }
 
 impl Failure {
@@ -102,6 +106,22 @@ impl Failure {
                     language,
                     "{path}: the answer is written as a table; give a name ending in .csv or .tsv",
                     "{path}：结果是表格，请用 .csv 或 .tsv 结尾的文件名"
+                )
+            }
+            Failure::ModelsOverModels(path) => {
+                let path = path.display();
+                say!(
+                    language,
+                    "--out {path}: that is, holds or lies in the models folder that is read; give a new folder",
+                    "--out {path}：它就是正在读取的模型文件夹，或与之互相包含；请换一个新文件夹"
+                )
+            }
+            Failure::NotOurModels { path, found } => {
+                let path = path.display();
+                say!(
+                    language,
+                    "--out {path}: it holds things that train did not write (such as {found}); give a new or empty folder",
+                    "--out {path}：里面有不是由 train 写出的东西（例如 {found}）；请换一个新的或空的文件夹"
                 )
             }
             Failure::OutIsInput(path) => {
@@ -185,6 +205,7 @@ fn reason_in_chinese(reason: &Reason) -> String {
         Reason::NotJson { detail } => format!("不是 JSON 对象（{detail}）"),
         Reason::NotText { column } => format!("{column} 不是文本或数字"),
         Reason::CellError { column, error } => format!("{column} 是错误值 {error}"),
+        Reason::Label { value } => format!("看不懂标签 '{value}'；请写 1 或 0、same 或 different、是 或 否"),
     }
 }
 
@@ -228,6 +249,9 @@ fn engine_error(error: &EngineError, language: Language) -> String {
             format!("{} 与 manifest.json 中的校验和不符：文件损坏或被改动，请重新从项目获取", path.display())
         }
         EngineError::Duplicate(key) => format!("记录 {key} 出现了两次：同一节点内编码不能重复，请删掉或改名"),
+        EngineError::TooFewLabels { same, different, needed, file } => format!(
+            "{file}：标签太少，学不了：标为同品的 {same} 对，标为不同的 {different} 对；两种至少各需 {needed} 对，请再标一些"
+        ),
         EngineError::TooMany(count) => format!("一次运行最多 1600 万条记录，现有 {count} 条"),
         EngineError::Model(detail) => format!("评分模型无法使用：{detail}"),
         EngineError::Retrieve(detail) => format!("查找候选时出错：{detail}"),

@@ -35,6 +35,8 @@ impl FolderError {
 
 /// A result being written.
 pub struct ResultFolder {
+    /// What we may write into it.
+    ours: &'static [&'static str],
     target: PathBuf,
     staging: TempDir,
 }
@@ -67,6 +69,11 @@ fn entries(target: &Path) -> Result<Vec<String>, FolderError> {
 
 impl ResultFolder {
     pub fn begin(target: &Path) -> Result<Self, FolderError> {
+        ResultFolder::of(target, &OUR_FILES)
+    }
+
+    /// The same for other files, or folders, than a result's.
+    pub fn of(target: &Path, ours: &'static [&'static str]) -> Result<Self, FolderError> {
         // A link is followed: the folder that it names is replaced, not the link.
         let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
         let parent = match target.parent() {
@@ -82,7 +89,7 @@ impl ResultFolder {
             .or_else(|e| if target.is_dir() { beside(&target) } else { Err(e) })
             .map_err(|e| FolderError::write(&target, e))?;
         stop::remove_when_stopped(staging.path());
-        Ok(ResultFolder { target, staging })
+        Ok(ResultFolder { ours, target, staging })
     }
 
     /// Where to write a file for now.
@@ -100,18 +107,23 @@ impl ResultFolder {
     fn move_into_place(self) -> io::Result<()> {
         let inside = self.staging.path().starts_with(&self.target);
         let only_ours =
-            entries(&self.target).is_ok_and(|names| names.iter().all(|n| OUR_FILES.contains(&n.as_str())));
+            entries(&self.target).is_ok_and(|names| names.iter().all(|n| self.ours.contains(&n.as_str())));
         if !inside && (only_ours || !self.target.exists()) && self.swap().is_ok() {
             // The staging folder has become the target; nothing is left to remove.
             let _ = self.staging.keep();
             return Ok(());
         }
         fs::create_dir_all(&self.target)?;
-        for name in OUR_FILES {
+        for name in self.ours {
             let (from, to) = (self.staging.path().join(name), self.target.join(name));
-            if from.exists() {
+            if from.is_dir() {
+                if to.exists() {
+                    fs::remove_dir_all(&to)?;
+                }
+                fs::rename(&from, &to)?;
+            } else if from.exists() {
                 move_file(&from, &to)?;
-            } else if to.exists() {
+            } else if to.is_file() {
                 fs::remove_file(&to)?;
             }
         }

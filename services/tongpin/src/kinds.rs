@@ -17,6 +17,7 @@ pub fn stage_name(stage: &str, language: Language) -> String {
         "profile" => ("weighing words", "统计词频"),
         "score" => ("scoring", "打分"),
         "link" => ("grouping", "归组"),
+        "fit" => ("learning", "训练"),
         "write" => ("writing", "写出结果"),
         other => return other.to_owned(),
     };

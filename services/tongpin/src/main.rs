@@ -6,7 +6,7 @@
 //!                  └─ progress, stop (Ctrl-C), lang (Chinese and English side by side)
 //! ```
 //!
-//! Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some rows were rejected, 130 stopped (Ctrl-C, SIGTERM, SIGHUP).
+//! Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some rows were rejected, 4 not written because worse, 130 stopped (Ctrl-C, SIGTERM, SIGHUP).
 
 mod args;
 mod commands;
@@ -18,7 +18,9 @@ mod folder;
 mod kinds;
 mod lang;
 mod memory;
+mod model_folder;
 mod progress;
+mod promise;
 mod report;
 mod stop;
 mod summary;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     match commands::run(&call) {
         Ok(Finish::Complete) => ExitCode::SUCCESS,
         Ok(Finish::SomeRowsRejected) => ExitCode::from(3),
+        Ok(Finish::Worse) => ExitCode::from(4),
         Err(failure) => {
             stop::wait_if_stopping();
             eprintln!("{}{}", lang::pick(language, "error: ", "错误："), failure.tell(language));

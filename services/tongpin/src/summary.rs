@@ -8,6 +8,7 @@ use crate::memory;
 use domain::{LocalSku, Zone};
 use engine::LinkOutcome;
 use rustc_hash::FxHashMap;
+use score::Promise;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use tables::Records;
@@ -119,6 +120,8 @@ pub struct Summary<'a> {
     pub zones: Zones,
     pub many_per_node: &'a [String],
     pub versions: &'a [(&'static str, String)],
+    /// What labels proved of the scorer, where it was tested on any.
+    pub promise: Option<&'a Promise>,
     pub run: &'a Run,
 }
 
@@ -170,6 +173,7 @@ impl Summary<'_> {
             },
             "prior_shift": (self.outcome.prior_shift * 1e6).round() / 1e6,
             "versions": versions,
+            "promise": self.promise,
             "run": self.run.json(),
         });
         // The mark comes first, so that a folder of ours is known by its first line.

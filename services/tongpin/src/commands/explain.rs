@@ -1,6 +1,6 @@
 //! `explain`: why two names get the confidence they get.
 
-use super::{Failure, Finish, open, print, zone_policy};
+use super::{Failure, Finish, open, print, proved_zones, zone_policy};
 use crate::args::{Call, Zones};
 use crate::explanation;
 use crate::progress::Display;
@@ -16,7 +16,7 @@ pub fn explain(call: &Call, left: &str, right: &str, zones: Zones) -> Result<Fin
     let engine = open(call, &display)?;
     let [left, right] =
         [("left", left), ("right", right)].map(|(node, name)| LocalSku::named(node, "1", name));
-    let explanation = engine.explain(&left, &right, &zone_policy(zones))?;
+    let explanation = engine.explain(&left, &right, &zone_policy(proved_zones(zones, &engine)))?;
     if call.json {
         print(&serde_json::to_string_pretty(&explanation).unwrap_or_default());
     } else {

@@ -5,6 +5,7 @@ mod explain;
 mod link;
 mod score;
 mod serve;
+mod train;
 
 use crate::args::{Call, Linking, Task, Zones, shown};
 use crate::failure::{self, Failure};
@@ -26,6 +27,8 @@ use tables::Records;
 pub enum Finish {
     Complete,
     SomeRowsRejected,
+    /// A model that would be worse was not written.
+    Worse,
 }
 
 impl Finish {
@@ -42,10 +45,16 @@ pub fn run(call: &Call) -> Result<Finish, Failure> {
     match &call.task {
         Task::Link { records, linking } => link::link(call, records, linking),
         Task::Match { left, right, linking } => link::match_two(call, left, right, linking),
-        Task::Score { pairs, out, map, zones } => score::score(call, pairs, out, map, *zones),
+        Task::Score { pairs, out, report, map, zones } => {
+            score::score(call, pairs, out, report.as_deref(), map, *zones)
+        }
         Task::Explain { left, right, zones } => explain::explain(call, left, right, *zones),
         Task::Demo { out } => demo::demo(call, out),
         Task::Serve(serving) => serve::serve(call, serving),
+        Task::Train { pairs, valid, test, fitting } => {
+            train::train(call, pairs, valid.as_deref(), test.as_deref(), fitting)
+        }
+        Task::Calibrate { pairs, fitting } => train::calibrate(call, pairs, fitting),
     }
 }
 
@@ -74,6 +83,19 @@ fn open(call: &Call, display: &Display) -> Result<Engine, Failure> {
         options.scorer.clone_from(model);
     }
     Ok(Engine::open(&models, &options, display)?)
+}
+
+/// The zones of given pairs: where the user did not choose, from the cut that the model's labels proved (never below the
+/// default), and nowhere if they proved none.
+fn proved_zones(zones: Zones, engine: &Engine) -> Zones {
+    match &engine.model().promise {
+        // No confidence reaches 1.
+        Some(promise) if !zones.chosen => {
+            let auto = promise.cut.map_or(1.0, |cut| cut.max(zones.auto));
+            Zones { auto, review: zones.review.min(auto), ..zones }
+        }
+        _ => zones,
+    }
 }
 
 fn zone_policy(zones: Zones) -> ZonePolicy {
@@ -178,6 +200,7 @@ fn produce(
         zones: job.zones,
         many_per_node: job.many_per_node,
         versions: &versions,
+        promise: engine.model().promise.as_ref(),
         run: &run,
     };
     write_text(&result.path("report.html"), &report::render(&summary, call.language))?;

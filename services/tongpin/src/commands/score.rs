@@ -1,12 +1,13 @@
 //! `score`: a file of pairs in, the same file with confidence, zone and reason out.
 
-use super::{Failure, Finish, open, print, zone_policy};
+use super::{Failure, Finish, open, print, proved_zones, write_text, zone_policy};
 use crate::args::{Call, Zones, shown};
 use crate::failure;
 use crate::files;
 use crate::folder::{FolderError, move_file};
-use crate::lang::{say, thousands};
+use crate::lang::{pick, say, thousands};
 use crate::progress::Display;
+use crate::report::{Scores, render_scores};
 use crate::stop;
 use domain::Zone;
 use engine::{PairScore, Progress};
@@ -14,14 +15,23 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use tables::{ColumnMap, read_pairs};
 
-pub fn score(call: &Call, path: &Path, out: &Path, map: &ColumnMap, zones: Zones) -> Result<Finish, Failure> {
+pub fn score(
+    call: &Call,
+    path: &Path,
+    out: &Path,
+    report: Option<&Path>,
+    map: &ColumnMap,
+    zones: Zones,
+) -> Result<Finish, Failure> {
     let display = Display::new(call.language, call.quiet);
     let delimiter = delimiter_of(out)?;
     let same = |a: &Path, b: &Path| {
         std::fs::canonicalize(a).ok().is_some_and(|a| std::fs::canonicalize(b).ok() == Some(a))
     };
-    if same(path, out) {
-        return Err(Failure::OutIsInput(out.to_owned()));
+    for written in std::iter::once(out).chain(report) {
+        if same(path, written) {
+            return Err(Failure::OutIsInput(written.to_owned()));
+        }
     }
     if out.is_dir() {
         return Err(Failure::OutName(out.to_owned()));
@@ -33,10 +43,24 @@ pub fn score(call: &Call, path: &Path, out: &Path, map: &ColumnMap, zones: Zones
         return Err(Failure::NothingUsable(read.rejected.len(), Box::new(first)));
     }
     let engine = open(call, &display)?;
+    let zones = proved_zones(zones, &engine);
+    if zones.auto >= 1.0 && !zones.chosen {
+        display.note(pick(
+            call.language,
+            "note: the labels that this model was tested on prove no cut, so nothing is linked; --auto chooses one all the same",
+            "注意：该模型的标注数据证明不了任何阈值，因此不自动关联；可用 --auto 自行指定",
+        ));
+    }
     display.stage("score", 0);
     let scores = engine.score_pairs(&read.pairs, &zone_policy(zones))?;
     display.stage("write", 0);
     write_whole(out, |path| files::scores(path, delimiter, &read.header, &read.rows, &scores))?;
+    if let Some(report) = report {
+        let versions = engine.versions();
+        let promise = engine.model().promise.as_ref();
+        let page = Scores { file: &shown(path), scores: &scores, zones, promise, versions: &versions };
+        write_whole(report, |path| write_text(path, &render_scores(&page, call.language)))?;
+    }
     let rejected_path = out.with_extension("rejected.csv");
     if read.rejected.is_empty() {
         let _ = std::fs::remove_file(&rejected_path);

@@ -5,8 +5,11 @@ mod compare;
 mod html;
 mod pages;
 mod picture;
+mod reliability;
+mod scores;
 
 pub use html::cut as cut_name;
+pub use scores::{Scores, render as render_scores};
 
 use crate::lang::Language;
 use crate::summary::Summary;
@@ -21,7 +24,11 @@ const REJECTED: usize = 20;
 const STYLE: &str = include_str!("style.css");
 
 pub fn render(summary: &Summary<'_>, language: Language) -> String {
-    let body = pages::all(summary);
+    page(&pages::all(summary), language)
+}
+
+/// Everything around a page's sections.
+fn page(body: &str, language: Language) -> String {
     let (lang, en, zh) = match language {
         Language::En => ("en", " checked", ""),
         Language::Zh => ("zh", "", " checked"),

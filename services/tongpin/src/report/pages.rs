@@ -3,7 +3,7 @@
 use super::compare::{self, Side};
 use super::html::{both, counted, escape, heading, name, note, stacked};
 use super::picture::histogram;
-use super::{EXAMPLES, GROUPS, REJECTED};
+use super::{EXAMPLES, GROUPS, REJECTED, reliability};
 use crate::examples;
 use crate::failure;
 use crate::kinds::{
@@ -21,6 +21,7 @@ pub fn all(summary: &Summary<'_>) -> String {
     out.push_str(&repeating(summary));
     out.push_str(&states(summary));
     out.push_str(&confidences(summary));
+    out.push_str(&reliability::section(summary.promise, false));
     out.push_str(&legend());
     out.push_str(&example_list(
         summary,

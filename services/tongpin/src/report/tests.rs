@@ -6,6 +6,8 @@ use crate::lang::Language;
 use crate::summary::{Counts, Run, Summary};
 use domain::{LocalSku, Zone};
 use engine::{LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts};
+use score::Promise;
+use score::tuned::Point;
 use tables::{Reason, Records, Rejected};
 
 fn wild() -> (Records, LinkOutcome) {
@@ -77,6 +79,19 @@ fn with_summary<T>(check: impl FnOnce(&Summary<'_>) -> T) -> T {
         seconds: 0.5,
         peak_memory: Some(1 << 20),
     };
+    let promise = Promise {
+        target: 0.95,
+        level: 0.95,
+        cut: Some(0.9),
+        pairs: 300,
+        above: 120,
+        wrong: 1,
+        at_least: 0.9611,
+        tighter: 0.975,
+        missing: Some(80),
+        reliability: vec![Point { pairs: 30, right: 29, mean_confidence: 0.95, low: 0.83, high: 0.999 }],
+        measured_on: "<script>labels.csv".to_owned(),
+    };
     check(&Summary {
         command: "link",
         inputs: &["a<b>.csv".to_owned()],
@@ -86,6 +101,7 @@ fn with_summary<T>(check: impl FnOnce(&Summary<'_>) -> T) -> T {
         zones: Zones::default(),
         many_per_node: &[],
         versions: &[("scorer", "<1>".to_owned())],
+        promise: Some(&promise),
         run: &run,
     })
 }
@@ -135,4 +151,19 @@ fn the_summary_adds_up_and_marks_what_varies() {
     let outside: Vec<&String> =
         value.as_object().expect("object").keys().filter(|k| k.contains("second")).collect();
     assert!(outside.is_empty());
+}
+
+#[test]
+fn the_promise_is_told_in_both_languages() {
+    let page = with_summary(|s| render(s, Language::Zh));
+    for part in [
+        "of 120 labelled pairs above it 1 are wrong",
+        "其上有 120 对已标注，错 1 对",
+        "about 80 more labels",
+        "class=\"reliability\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let shipped = super::reliability::section(None, true);
+    assert!(shipped.contains("tongpin calibrate") && !shipped.contains("<svg"));
 }

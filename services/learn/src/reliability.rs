@@ -1,9 +1,11 @@
 //! Is a confidence a probability? Answers are sorted by confidence and cut into bins of equal size (equal mass: with
 //! bins of equal width nearly all answers would fall into the first).
 
-use super::Answer;
-use super::interval::{Interval, clopper_pearson};
+use crate::interval::{Interval, clopper_pearson};
 use serde::{Deserialize, Serialize};
+
+/// A confidence and whether the pair that got it is truly the same.
+pub type Answer = (f64, bool);
 
 pub const BINS: usize = 10;
 
@@ -21,7 +23,7 @@ pub struct Bin {
 
 impl Bin {
     pub fn accuracy(&self) -> f64 {
-        super::share(self.right, self.count)
+        if self.count == 0 { 0.0 } else { self.right as f64 / self.count as f64 }
     }
 }
 
@@ -74,8 +76,11 @@ fn mean(answers: &[Answer]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::near;
     use super::*;
+
+    fn near(got: f64, expected: f64) {
+        assert!((got - expected).abs() < 1e-9, "{got} is not {expected}");
+    }
 
     #[test]
     fn by_hand() {
@@ -115,7 +120,7 @@ mod tests {
     #[test]
     fn claims() {
         let answers = [(0.9, true), (0.8, true), (0.85, false)];
-        let claim = claim_from(&answers, 0.85).unwrap();
+        let claim = claim_from(&answers, 0.85).expect("two answers");
         assert_eq!((claim.count, claim.right), (2, 1));
         near(claim.mean_confidence, 0.875);
         assert_eq!(claim_from(&answers, 0.95), None);
