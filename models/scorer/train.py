@@ -386,7 +386,7 @@ class Matching:
         """Marginals under the shift that score::adapt finds."""
         surplus = lambda shift: float(logit(self.marginals(slope, shift)[self.links].mean()) - logit(prior)) - shift
         up = surplus(0.0) > 0
-        near, far = 0.0, FITTED_UPPER if up else BOUNDS["lower"]
+        near, far = 0.0, BOUNDS["upper"] if up else BOUNDS["lower"]
         if (surplus(far) > 0) != up:
             for _ in range(8):
                 middle = (near + far) / 2
@@ -400,10 +400,7 @@ class Matching:
 # prior by log loss was tried first and dropped on seeing its figures: auto recall fell to .40 on the demo and .17 on the
 # tills.
 SLOPE, PRIOR = 0.85, 0.2
-BOUNDS = {"lower": -0.25, "upper": 5.0, "least_links": 50}
-# The same while the last Platt scaling is fitted: sets whose records nearly all have a partner would otherwise pull it down
-# for all others.
-FITTED_UPPER = 3.5
+BOUNDS = {"lower": -0.25, "upper": 3.5, "least_links": 50}
 # Generated names leave unsaid what real ones mostly say: they warn, but do not decide how sure to be of the world's.
 GENERATED_MASS = 0.25
 
