@@ -291,6 +291,9 @@ fn recalibrated(old: &Tuned, read: &ReadPairs, same: &[bool], chosen: &[usize]) 
     Tuned { in_file, alone: fit(&old.alone, &read.alone), ..old.clone() }
 }
 
+/// Least confidence in the reliability diagram.
+const SHOWN_FROM: f64 = 0.01;
+
 /// `linkable` are the confidences by which the machine would link (0 for a stated contradiction), `shown` the answers of
 /// the reliability diagram.
 fn promise(
@@ -306,7 +309,9 @@ fn promise(
     let Tested { above, wrong, at_least, .. } =
         tested.unwrap_or(Tested { cut: 1.0, above: 0, wrong: 0, at_least: 0.0 });
     let tighter = if held.is_some() { tighter(options.target) } else { options.target };
-    let reliability = bins(shown)
+    // Most pairs are hopeless: they would fill nine of ten bins.
+    let telling: Vec<Answer> = shown.iter().filter(|a| a.0 >= SHOWN_FROM).copied().collect();
+    let reliability = bins(&telling)
         .into_iter()
         .map(|bin| Point {
             pairs: bin.count,

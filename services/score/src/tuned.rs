@@ -142,7 +142,7 @@ pub struct Promise {
     pub tighter: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<usize>,
-    /// The reliability diagram on the same pairs.
+    /// The reliability diagram on the same pairs, those of hardly any confidence left out.
     pub reliability: Vec<Point>,
     /// File names and how the pairs were chosen, for the report.
     pub measured_on: String,
