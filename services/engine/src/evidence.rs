@@ -124,10 +124,15 @@ fn beginning(description: &str) -> &str {
     &description[..end]
 }
 
+/// A model knows no more records than this: every later pair is read among all of them.
+const MOST_KNOWN: usize = 50_000;
+
 /// The distinct records of these pairs, to be known to a model.
 pub(crate) fn known(pairs: &[(LocalSku, LocalSku)]) -> Vec<LocalSku> {
     let (mut records, _) = distinct(pairs, &[]);
     records.sort_by(|a, b| a.key.cmp(&b.key));
+    let every = records.len().div_ceil(MOST_KNOWN).max(1);
+    let mut records: Vec<LocalSku> = records.into_iter().step_by(every).collect();
     // Known records need no codes; what they say tells them apart.
     for (number, record) in records.iter_mut().enumerate() {
         record.key.sku = SkuCode(number.to_string().into());

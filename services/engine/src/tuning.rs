@@ -24,6 +24,36 @@ pub struct Labels {
     pub source: String,
 }
 
+impl Labels {
+    /// By what the pairs say, so that the order of the rows has no say in a model.
+    fn in_order(&self) -> Labels {
+        let key = |i: &usize| {
+            let (left, right) = &self.pairs[*i];
+            (evidence::content("left", left), evidence::content("right", right), self.same[*i])
+        };
+        let mut order: Vec<usize> = (0..self.pairs.len()).collect();
+        order.sort_by_cached_key(key);
+        self.part(&order)
+    }
+
+    fn part(&self, chosen: &[usize]) -> Labels {
+        Labels {
+            pairs: chosen.iter().map(|i| self.pairs[*i].clone()).collect(),
+            same: chosen.iter().map(|i| self.same[*i]).collect(),
+            source: self.source.clone(),
+        }
+    }
+
+    /// How often a pair is labelled both ways; the labels must be in order.
+    fn conflicting(&self) -> usize {
+        let says = |(left, right): &(LocalSku, LocalSku)| {
+            (evidence::content("left", left), evidence::content("right", right))
+        };
+        let neighbours = self.pairs.windows(2).zip(self.same.windows(2));
+        neighbours.filter(|(pairs, same)| same[0] != same[1] && says(&pairs[0]) == says(&pairs[1])).count()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct TuneOptions {
     /// The precision that the auto zone shall have, and with what certainty it is to be proved.
@@ -51,6 +81,8 @@ pub struct Tuning {
     pub after: Figures,
     /// Distinct records of the held-back labels that the fit saw too: above 0 only where they come from a file of their own.
     pub shared_records: usize,
+    /// Pairs labelled both ways.
+    pub conflicting: usize,
     /// Trees of the reader in a file and of the reader alone.
     pub trees: [usize; 2],
 }
@@ -92,11 +124,13 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<Tuning, EngineError> {
         progress.stage("read", 0);
+        let (labels, held) = (labels.in_order(), held.map(Labels::in_order));
+        let conflicting = labels.conflicting();
         let parts;
-        let (fit, different, held, own_file) = match held {
-            Some(held) => (labels, 1.0, held, true),
+        let (fit, different, held, own_file) = match &held {
+            Some(held) => (&labels, 1.0, held, true),
             None => {
-                parts = hold_back(labels, options.seed);
+                parts = hold_back(&labels, options.seed);
                 (&parts.0, parts.1, &parts.2, false)
             }
         };
@@ -133,6 +167,7 @@ impl Engine {
             before: Figures::of(&before, options.auto),
             after: Figures::of(&after, options.auto),
             shared_records: shared(fit, held),
+            conflicting,
             trees,
         })
     }
@@ -147,6 +182,7 @@ impl Engine {
     ) -> Result<Tuning, EngineError> {
         progress.stage("read", 0);
         enough(labels, LEAST_HELD)?;
+        let labels = &labels.in_order();
         let known = known(&self.model).unwrap_or_default();
         let read = self.read_pairs(&labels.pairs, Some(known), progress)?;
         progress.stage("fit", 0);
@@ -161,6 +197,7 @@ impl Engine {
             before: Figures::of(&before, options.auto),
             after: Figures::of(&after, options.auto),
             shared_records: 0,
+            conflicting: labels.conflicting(),
             trees: [0; 2],
         })
     }
@@ -215,14 +252,9 @@ fn cross_calibrate(model: &mut Model, read: &ReadPairs, labels: &Labels, seed: u
 fn hold_back(labels: &Labels, seed: u64) -> (Labels, f64, Labels) {
     let (records, pairs) = evidence::numbered(&labels.pairs);
     let split = Split::by_product(&pairs, &labels.same, records, PARTS, seed);
-    let part = |chosen: Vec<usize>| Labels {
-        pairs: chosen.iter().map(|i| labels.pairs[*i].clone()).collect(),
-        same: chosen.iter().map(|i| labels.same[*i]).collect(),
-        source: labels.source.clone(),
-    };
     let fit = split.fit(0);
     let different = Split::weight_of_different(&labels.same, &fit);
-    (part(fit), different, part(split.held(0)))
+    (labels.part(&fit), different, labels.part(&split.held(0)))
 }
 
 fn enough(labels: &Labels, needed: usize) -> Result<(), EngineError> {
@@ -291,6 +323,9 @@ fn recalibrated(old: &Tuned, read: &ReadPairs, same: &[bool], chosen: &[usize]) 
     Tuned { in_file, alone: fit(&old.alone, &read.alone), ..old.clone() }
 }
 
+/// Least confidence in the reliability diagram.
+const SHOWN_FROM: f64 = 0.01;
+
 /// `linkable` are the confidences by which the machine would link (0 for a stated contradiction), `shown` the answers of
 /// the reliability diagram.
 fn promise(
@@ -306,7 +341,9 @@ fn promise(
     let Tested { above, wrong, at_least, .. } =
         tested.unwrap_or(Tested { cut: 1.0, above: 0, wrong: 0, at_least: 0.0 });
     let tighter = if held.is_some() { tighter(options.target) } else { options.target };
-    let reliability = bins(shown)
+    // Most pairs are hopeless: they would fill nine of ten bins.
+    let telling: Vec<Answer> = shown.iter().filter(|a| a.0 >= SHOWN_FROM).copied().collect();
+    let reliability = bins(&telling)
         .into_iter()
         .map(|bin| Point {
             pairs: bin.count,

@@ -142,7 +142,7 @@ pub struct Promise {
     pub tighter: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<usize>,
-    /// The reliability diagram on the same pairs.
+    /// The reliability diagram on the same pairs, those of hardly any confidence left out.
     pub reliability: Vec<Point>,
     /// File names and how the pairs were chosen, for the report.
     pub measured_on: String,
@@ -184,6 +184,35 @@ impl Tuned {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_made_for_other_features_is_refused() {
+        let reader = |width: usize| Reader {
+            stage: Stage::Logistic {
+                gate: None,
+                mean: vec![0.0; width],
+                scale: vec![1.0; width],
+                clip: 5.0,
+                weights: vec![0.0; width],
+                bias: 0.0,
+            },
+            calibrator: Calibrator::NONE,
+        };
+        let features: Vec<String> = names().into_iter().map(str::to_owned).collect();
+        let sound = Tuned {
+            in_file: Some(reader(features.len())),
+            features,
+            least_records: 100,
+            known: Vec::new(),
+            alone: reader(Tuned::ALONE),
+        };
+        sound.check().expect("sound");
+        let mut other = sound.clone();
+        other.features[3] = "likeness".to_owned();
+        assert!(other.check().expect_err("another feature").contains("tongpin train"));
+        let short = Tuned { alone: reader(3), ..sound };
+        assert!(short.check().is_err());
+    }
 
     #[test]
     fn calibrators_rise_and_know_their_shape() {

@@ -93,6 +93,15 @@ fn a_trained_folder_serves_later_runs_and_is_the_same_for_any_number_of_threads(
         fs::read(two.join("manifest.json")).expect("there")
     );
 
+    // nor does the order of the rows
+    let text = fs::read_to_string(&pairs).expect("there");
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1..].reverse();
+    fs::write(&pairs, lines.join("\n")).expect("writable");
+    let three = room.path("three");
+    train(&three, "2");
+    assert!(scorer(&one) == scorer(&three), "the order of the rows changed the model");
+
     let loss = |which: &str| told[which]["log_loss"].as_f64().expect("a number");
     assert!(loss("after") < loss("before"), "{told}");
     assert!(told["written"].as_bool().expect("said") && !told["worse"].as_bool().expect("said"));
@@ -214,6 +223,16 @@ fn bad_labels_are_named_by_file_and_line() {
         assert_eq!(error.trim_end().lines().count(), 1, "{error}");
     }
     run(&["train", shown(&few), "--out", shown(&out), "--target", "1.5"], 2);
+}
+
+#[test]
+fn labels_that_contradict_each_other_are_counted() {
+    let room = Room::new();
+    let mut text = labels(100, 0, truth);
+    text.push_str("顺达门锁100型,门锁 顺达 100,different\n");
+    let pairs = room.put("labels.csv", &text);
+    let (said, _) = run(&["calibrate", shown(&pairs), "--out", shown(&room.path("mine")), "-q"], 0);
+    assert!(said.contains("1 of them are labelled both ways"), "{said}");
 }
 
 #[test]

@@ -162,6 +162,7 @@ impl<'a> Job<'a> {
                 "held_back": tuning.after.pairs,
                 "held_back_file": outcome.held,
                 "shared_records": tuning.shared_records,
+                "conflicting": tuning.conflicting,
                 "rejected": outcome.rejected.len(),
             },
             "trees": {"in_file": tuning.trees[0], "alone": tuning.trees[1]},
@@ -235,6 +236,15 @@ fn labels_line(command: &str, outcome: &Outcome<'_>, language: Language) -> Stri
             "用 {fitted} 对训练；用留出的 {held} 对做前后对比（训练对不涉及这些商品）："
         ),
     };
+    if tuning.conflicting > 0 {
+        let conflicting = thousands(tuning.conflicting);
+        let note = say!(
+            language,
+            "{conflicting} of them are labelled both ways: the same two names once the same, once different",
+            "其中 {conflicting} 对标注自相矛盾：同样的两个名称，一处标为同品，一处标为不同"
+        );
+        return format!("{first}\n{note}\n{second}");
+    }
     format!("{first}\n{second}")
 }
 

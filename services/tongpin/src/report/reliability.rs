@@ -42,13 +42,13 @@ pub fn section(promise: Option<&Promise>, of_given_pairs: bool) -> String {
     out.push_str(&note(
         &format!(
             "Measured on {} labelled pairs of {}. It holds for pairs like these. Points on the diagonal: of the pairs given that confidence as many are right as it says; lines are 95 % \
-             intervals.",
+             intervals. Pairs below 0.01 are left out.",
             thousands(promise.pairs),
             name(&promise.measured_on)
         ),
         &format!(
             "在 {1} 的 {0} 对标注上测得；只对同类的名称对成立。点在对角线上，\
-             表示给出该置信度的名称对确实有那么多是对的；竖线为 95% 区间。",
+             表示给出该置信度的名称对确实有那么多是对的；竖线为 95% 区间。低于 0.01 的名称对不计。",
             thousands(promise.pairs),
             name(&promise.measured_on)
         ),
