@@ -197,7 +197,17 @@ async fn people_decide_link_merge_split_and_take_back() {
         request_id: "decide-1".to_owned(),
         ..Default::default()
     };
+    let preview = v1::PreviewDecisionRequest { name: first.name.clone(), verdict: v1::Verdict::Same.into() };
+    let before = running.live.store().last_sequence().await.unwrap();
+    let preview = reviews.preview_decision(preview).await.unwrap().into_inner();
+    assert_eq!(running.live.store().last_sequence().await.unwrap(), before, "a preview writes nothing");
+    assert!(preview.obstacles.is_empty() && !preview.needs_second_person, "{preview:?}");
     let decided = reviews.decide_review(decide.clone()).await.unwrap().into_inner();
+    for moved in &preview.moves {
+        let get = v1::GetSkuRequest { name: moved.sku.clone(), ..Default::default() };
+        let now = catalog.get_sku(get).await.unwrap().into_inner().sku.unwrap();
+        assert_eq!(now.master, moved.to_master, "{preview:?}");
+    }
     assert_eq!(decided.review.as_ref().unwrap().state(), v1::review::State::Decided);
     assert!(!decided.master.is_empty());
     let again = reviews.decide_review(decide.clone()).await.unwrap().into_inner();

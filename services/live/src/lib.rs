@@ -31,6 +31,6 @@ pub use catalog::{Effect, Imported, Saved, SkuWrite};
 pub use draft::Splits;
 pub use error::{LiveError, Result};
 pub use find::{Found, Judged, Query, Wanted};
-pub use people::{Answer, Decided, Eye, Force, GoldenField, HandLink, HandMerge};
+pub use people::{Answer, Decided, Eye, Force, GoldenField, HandLink, HandMerge, Preview};
 pub use rules::{Policies, Rules};
 pub use service::{Live, Options, Writer, machine, now};

@@ -45,6 +45,19 @@ pub struct Decided {
     pub ack: Ack,
 }
 
+/// What an answer would do at once; the machine may link more around it.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// Each with its master now and then; `None` for none, or for one that would be made.
+    pub moves: Vec<(SkuKey, Option<MasterId>, Option<MasterId>)>,
+    pub merged: Vec<MasterId>,
+    /// Other questions that it would answer too.
+    pub withdrawn: Vec<ReviewId>,
+    pub needs_second_person: bool,
+    /// Rules that forbid it.
+    pub obstacles: Vec<String>,
+}
+
 /// One decision on its way.
 struct Step {
     decision: Decision,
@@ -71,6 +84,72 @@ impl Live {
             self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
         self.outcome(&step.decision.id, step.needs_second_person, ack).await
+    }
+
+    /// Says what an answer would do, and does nothing.
+    pub async fn preview(&self, answer: &Answer, actor: &domain::Actor) -> Result<Preview> {
+        let writing = self.write().await;
+        self.catch_up(&writing).await?;
+        let mut preview = Preview::default();
+        let step = match self.answer(answer, &Writer::new(actor)).await {
+            Ok(step) => step,
+            Err(LiveError::Store(error @ StoreError::Precondition { .. })) => {
+                preview.obstacles.push(error.to_string());
+                return Ok(preview);
+            }
+            Err(error) => return Err(error),
+        };
+        match self.store().dry_run(&step.batch).await {
+            Ok(_) => {}
+            Err(error @ StoreError::Precondition { .. }) => preview.obstacles.push(error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+        preview.needs_second_person = step.needs_second_person;
+        let made: FxHashSet<&MasterId> = step
+            .batch
+            .mutations
+            .iter()
+            .filter_map(|mutation| match mutation {
+                Mutation::PutMaster { master, expect: Expect::Absent } => Some(&master.id),
+                _ => None,
+            })
+            .collect();
+        let sku = &step.decision.sku;
+        self.read(|world| {
+            let ledger = &world.ledger;
+            for mutation in &step.batch.mutations {
+                match mutation {
+                    Mutation::SetMember { key, master } => {
+                        let to = master.clone().filter(|id| !made.contains(id));
+                        preview.moves.push((key.clone(), ledger.master_of(key).cloned(), to));
+                    }
+                    Mutation::PutMaster { master, .. } if master.state != MasterState::Live => {
+                        preview.merged.push(master.id.clone());
+                    }
+                    _ => {}
+                }
+            }
+            let target = step.decision.master.as_ref();
+            let mut asked: Vec<&ReviewId> = preview
+                .moves
+                .iter()
+                .filter_map(|(key, ..)| ledger.reviews_of_sku.get(key))
+                .flatten()
+                .collect();
+            asked.extend(ledger.reviews_of_sku.get(sku).into_iter().flatten());
+            asked.sort();
+            asked.dedup();
+            asked.retain(|id| {
+                let master = ledger.reviews.get(*id).map(|row| &row.value.master);
+                let about = master == target || master.is_some_and(|id| preview.merged.contains(id));
+                **id != answer.review && (answer.verdict == Verdict::New || about)
+            });
+            preview.withdrawn = asked.into_iter().cloned().collect();
+        })?;
+        if answer.verdict == Verdict::Unsure || step.needs_second_person {
+            preview.withdrawn.clear();
+        }
+        Ok(preview)
     }
 
     /// The outcome of a request that was kept before.

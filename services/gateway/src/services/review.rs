@@ -292,11 +292,34 @@ impl v1::review_service_server::ReviewService for Reviews {
         &self,
         request: Request<v1::PreviewDecisionRequest>,
     ) -> Result<Response<v1::PreviewDecisionResponse>, Status> {
+        let shared = self.0.clone();
         self.0
-            .call("ReviewService.PreviewDecision", Right::Decide, request, |_, _| async move {
-                Err(Failure::Unimplemented(
-                    "previews are not done yet: GetReview shows the SKU and the members",
-                ))
+            .call("ReviewService.PreviewDecision", Right::Decide, request, |caller, message| async move {
+                let id = names::parse_review("name", &message.name)?;
+                let answer = Answer {
+                    verdict: convert::parse_verdict("verdict", message.verdict)?,
+                    reason: String::new(),
+                    seen: shared.review(&id).await?.version,
+                    eye: eye(&caller),
+                    review: id,
+                };
+                let preview = shared.live.preview(&answer, caller.actor()).await?;
+                let name = |id: &Option<domain::MasterId>| id.as_ref().map(names::master).unwrap_or_default();
+                Ok(v1::PreviewDecisionResponse {
+                    moves: preview
+                        .moves
+                        .iter()
+                        .map(|(key, from, to)| v1::PreviewedMove {
+                            sku: names::sku(key),
+                            from_master: name(from),
+                            to_master: name(to),
+                        })
+                        .collect(),
+                    merged_masters: preview.merged.iter().map(names::master).collect(),
+                    withdrawn_reviews: preview.withdrawn.iter().map(names::review).collect(),
+                    needs_second_person: preview.needs_second_person,
+                    obstacles: preview.obstacles,
+                })
             })
             .await
     }

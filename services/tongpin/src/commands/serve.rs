@@ -59,9 +59,8 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
     };
     let settings = settings(serving, &file)?;
     let location = location(serving, &file)?;
-    let display = Display::new(call.language, call.quiet);
-    let engine = Arc::new(open(call, &display)?);
-    display.close();
+    // Its stderr is the log.
+    let engine = Arc::new(open(call, &Display::new(call.language, true))?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::Runtime { source })?;
     runtime.block_on(async {
