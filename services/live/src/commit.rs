@@ -6,8 +6,8 @@ use crate::ledger::Ledger;
 use crate::notes::{self, Evidence};
 use crate::service::{Live, now};
 use domain::{
-    Actor, Candidate, Confidence, Freshness, Golden, Link, LinkCause, LinkInverse, LocalSku, Master,
-    MasterId, MasterState, Review, ReviewId, ReviewState, SkuKey, SourcedValue, Standing, Stored,
+    Actor, Candidate, Confidence, Freshness, Golden, Link, LinkCause, LocalSku, Master, MasterId,
+    MasterState, Review, ReviewId, ReviewState, SkuKey, SourcedValue, Standing, Stored,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -257,7 +257,7 @@ impl Live {
             if by_person || homes[&new.left].is_none() || homes[&new.left] != homes[&new.right] {
                 continue;
             }
-            let inverse = before.map(|link| link.inverse.clone()).unwrap_or_else(|| LinkInverse::default());
+            let inverse = before.map(|link| link.inverse.clone()).unwrap_or_default();
             batch.mutations.push(Mutation::PutLink {
                 link: Link {
                     left: new.left.clone(),

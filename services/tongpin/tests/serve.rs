@@ -14,7 +14,7 @@ struct Served {
 }
 
 fn serve(data: &Path) -> Served {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tongpin"))
+    let child = Command::new(env!("CARGO_BIN_EXE_tongpin"))
         .args(["serve", "--lang", "en", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .env_remove("TONGPIN_LOG")
@@ -22,16 +22,25 @@ fn serve(data: &Path) -> Served {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let mut key = None;
+    let mut served = Served { child, key: None, address: String::new() };
+    let mut lines = BufReader::new(served.child.stdout.take().expect("a pipe")).lines();
     loop {
         let line = lines.next().expect("it says where it listens").expect("text");
         if let Some(secret) = line.strip_prefix("admin key (shown this once): ") {
-            key = Some(secret.to_owned());
+            served.key = Some(secret.to_owned());
         }
         if let Some(address) = line.strip_prefix("listening on ") {
-            return Served { child, key, address: address.to_owned() };
+            address.clone_into(&mut served.address);
+            return served;
         }
+    }
+}
+
+impl Drop for Served {
+    /// A failed test leaves no process behind; both fail where it has ended already.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
