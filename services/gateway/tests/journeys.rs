@@ -113,7 +113,7 @@ async fn people_decide_link_merge_split_and_take_back() {
     let mut masters = MasterServiceClient::new(running.admin());
     let mut reviews = ReviewServiceClient::new(running.admin());
     let get = |name: &str| v1::GetSkuRequest { name: name.to_owned(), ..Default::default() };
-    let (a, c) = ("nodes/shop/skus/A000", "nodes/erp/skus/C010");
+    let a = "nodes/shop/skus/A000";
     let master_of = |sku: v1::GetSkuResponse| sku.sku.unwrap().master;
     let one = master_of(catalog.get_sku(get(a)).await.unwrap().into_inner());
     assert!(!one.is_empty());
@@ -127,20 +127,34 @@ async fn people_decide_link_merge_split_and_take_back() {
     assert_eq!((after.match_state(), &after.master), (v1::MatchState::LinkedConfirmed, &own.name));
 
     // A contradiction is refused without force; with it, people decide.
-    let link = v1::LinkSkuRequest { name: own.name.clone(), sku: c.to_owned(), ..Default::default() };
-    let (contradicting, other) = ("nodes/store/skus/B001", masters.link_sku(link.clone()).await);
-    let _ = other; // two products that do not contradict in words may be linked by hand
-    let refused = v1::LinkSkuRequest { sku: contradicting.to_owned(), ..link.clone() };
+    let contradicting = "nodes/store/skus/B001";
+    let refused = v1::LinkSkuRequest {
+        name: own.name.clone(),
+        sku: contradicting.to_owned(),
+        ..Default::default()
+    };
     assert_eq!(masters.link_sku(refused.clone()).await.unwrap_err().code(), Code::FailedPrecondition);
     let forced = v1::LinkSkuRequest { force: true, ..refused };
     masters.link_sku(forced).await.unwrap();
     let linked = catalog.get_sku(get(contradicting)).await.unwrap().into_inner().sku.unwrap();
     assert_eq!((linked.match_state(), &linked.master), (v1::MatchState::LinkedConfirmed, &own.name));
 
-    // Split it out again; the names of masters that went lead on.
+    let unlink = v1::UnlinkSkuRequest {
+        name: own.name.clone(),
+        sku: contradicting.to_owned(),
+        ..Default::default()
+    };
+    masters.unlink_sku(unlink).await.unwrap();
+
+    // What has no partner of the machine's may be linked by hand, and split out again; the names of masters that went
+    // lead on.
+    let apart = "nodes/erp/skus/Z1";
+    catalog.update_sku(update(apart, "老王特调蘸水")).await.unwrap();
+    let link = v1::LinkSkuRequest { name: own.name.clone(), sku: apart.to_owned(), ..Default::default() };
+    masters.link_sku(link).await.unwrap();
     let split = v1::SplitMasterRequest {
         name: own.name.clone(),
-        skus: vec![contradicting.to_owned()],
+        skus: vec![apart.to_owned()],
         ..Default::default()
     };
     let split = masters.split_master(split).await.unwrap().into_inner();
