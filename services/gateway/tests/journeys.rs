@@ -128,22 +128,16 @@ async fn people_decide_link_merge_split_and_take_back() {
 
     // A contradiction is refused without force; with it, people decide.
     let contradicting = "nodes/store/skus/B001";
-    let refused = v1::LinkSkuRequest {
-        name: own.name.clone(),
-        sku: contradicting.to_owned(),
-        ..Default::default()
-    };
+    let refused =
+        v1::LinkSkuRequest { name: own.name.clone(), sku: contradicting.to_owned(), ..Default::default() };
     assert_eq!(masters.link_sku(refused.clone()).await.unwrap_err().code(), Code::FailedPrecondition);
     let forced = v1::LinkSkuRequest { force: true, ..refused };
     masters.link_sku(forced).await.unwrap();
     let linked = catalog.get_sku(get(contradicting)).await.unwrap().into_inner().sku.unwrap();
     assert_eq!((linked.match_state(), &linked.master), (v1::MatchState::LinkedConfirmed, &own.name));
 
-    let unlink = v1::UnlinkSkuRequest {
-        name: own.name.clone(),
-        sku: contradicting.to_owned(),
-        ..Default::default()
-    };
+    let unlink =
+        v1::UnlinkSkuRequest { name: own.name.clone(), sku: contradicting.to_owned(), ..Default::default() };
     masters.unlink_sku(unlink).await.unwrap();
 
     // What has no partner of the machine's may be linked by hand, and split out again; the names of masters that went
@@ -152,11 +146,8 @@ async fn people_decide_link_merge_split_and_take_back() {
     catalog.update_sku(update(apart, "老王特调蘸水")).await.unwrap();
     let link = v1::LinkSkuRequest { name: own.name.clone(), sku: apart.to_owned(), ..Default::default() };
     masters.link_sku(link).await.unwrap();
-    let split = v1::SplitMasterRequest {
-        name: own.name.clone(),
-        skus: vec![apart.to_owned()],
-        ..Default::default()
-    };
+    let split =
+        v1::SplitMasterRequest { name: own.name.clone(), skus: vec![apart.to_owned()], ..Default::default() };
     let split = masters.split_master(split).await.unwrap().into_inner();
     let new = split.new_master.unwrap();
     let merge = v1::MergeMastersRequest {
