@@ -328,6 +328,8 @@ impl Unit {
             "月" | "时" => false,
             "兆" => !context.has(Topic::Network),
             "磅" => value <= 50.0,
+            // Couplets: 对联 162 is a pattern, not 162 pairs.
+            "对" => !tail.starts_with('联') && !tail.starts_with('夹') && !tail.starts_with('开'),
             "板" | "组" | "排" | "联" => true,
             "sachet" | "crate" | "ct" | "平方" | "立方" | "副" | "pks" | "wash" | "像素" | "a" | "ton"
             | "tons" => true,

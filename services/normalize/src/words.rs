@@ -3,6 +3,7 @@
 
 use crate::dictionary::{Dictionary, Hit, leftmost_longest};
 use crate::fold::Folder;
+use crate::is_han;
 use crate::lexicon;
 use domain::{Claim, Mark, Marks, Pack, Variant};
 use rustc_hash::FxHashMap;
@@ -161,6 +162,7 @@ impl Words {
                 Sense::Variant { alone, variant } => {
                     !alone
                         || stands_alone(text, hit.start, hit.end, is_token)
+                        || (variant.kind == "size" && is_worn(text) && beside_han(text, hit.start, hit.end))
                         || (variant.kind == "texture"
                             && barred.iter().any(|(start, _)| *start == hit.end)
                             && !text[..hit.start].ends_with(char::is_alphanumeric))
@@ -300,6 +302,26 @@ fn stands_alone(text: &str, start: usize, end: usize, is_token: &dyn Fn(usize, u
     named || (is_boundary(after) && (is_boundary(before) || is_token(start, end)))
 }
 
+/// Goods that come in sizes written as one letter.
+fn is_worn(text: &str) -> bool {
+    const WORN: [&str; 21] = [
+        "尿", "裤", "裙", "衣", "衫", "帽", "鞋", "袜", "手套", "口罩", "绳", "围", "兜", "胸背", "护膝",
+        "护腕", "护腰", "头盔", "睡袋", "文胸", "马甲",
+    ];
+    WORN.iter().any(|word| text.contains(word))
+}
+
+/// `S尿不湿`, `妙洁S橡胶手套`: a Latin size that touches Chinese text only; the shape in L型 and S钩 is none.
+fn beside_han(text: &str, start: usize, end: usize) -> bool {
+    let before = text[..start].chars().next_back();
+    let after = text[end..].chars().next();
+    let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() || is_han(c));
+    text.as_bytes()[start].is_ascii()
+        && apart(before)
+        && apart(after)
+        && !matches!(after, Some('型' | '形' | '钩' | '弯' | '架' | '字' | '系' | '级' | '类'))
+}
+
 /// A negation directly in front that the lexicon's word does not hold itself.
 fn negated(text: &str, start: usize, value: &SmolStr) -> SmolStr {
     let before = &text[..start];
@@ -384,6 +406,9 @@ mod tests {
         check("维生素风味饮料", &["!meat:素"]);
         check("b0-105m2a", &["!grade:2a"]);
         check("男T恤 XL", &["size:xl"]);
+        check("S尿不湿", &["size:s"]);
+        check("妙洁M橡胶手套", &["size:m"]);
+        check("L型扳手套装", &["!size:l"]);
         check("洗衣液(送香皂)", &["=洗衣液"]);
     }
 

@@ -3,6 +3,7 @@
 
 use crate::corpus::{Amount, Profile, Said};
 use domain::{Dimension, Mark, quantity::close};
+use smol_str::SmolStr;
 
 /// How two statements of one kind stand to each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +51,10 @@ pub fn amounts(left: &[Amount], right: &[Amount]) -> AmountRelation {
     let unmatched =
         |from: &[Amount], to: &[Amount]| from.iter().filter(|a| !to.iter().any(|b| same(a, b))).count();
     if unmatched(left, right) == 0 || unmatched(right, left) == 0 {
-        return AmountRelation { relation: Relation::Equal, log_ratio: 0.0 };
+        return match other_sides(left, right) {
+            None => AmountRelation { relation: Relation::Equal, log_ratio: 0.0 },
+            Some(log_ratio) => AmountRelation { relation: Relation::Contradicts, log_ratio },
+        };
     }
     let mut nearest = f64::INFINITY;
     for a in left.iter().filter(|a| !right.iter().any(|b| same(a, b))) {
@@ -62,6 +66,26 @@ pub fn amounts(left: &[Amount], right: &[Amount]) -> AmountRelation {
     }
     let log_ratio = if nearest.is_finite() { nearest as f32 } else { 0.0 };
     AmountRelation { relation: Relation::Contradicts, log_ratio }
+}
+
+/// 60*60cm and 60*90cm: as many lengths on both sides are sides of one thing, each matched by one other only. How far
+/// apart the nearest that stay unmatched are; `None` where none do.
+fn other_sides(left: &[Amount], right: &[Amount]) -> Option<f32> {
+    if left.len() < 2 || left.len() != right.len() || left[0].dimension != Dimension::Length {
+        return None;
+    }
+    let mut free: Vec<&Amount> = right.iter().collect();
+    let mut over = Vec::new();
+    for a in left {
+        match free.iter().position(|b| same(a, b)) {
+            Some(at) => {
+                free.swap_remove(at);
+            }
+            None => over.push(a),
+        }
+    }
+    let ratios = over.iter().flat_map(|a| free.iter().map(|b| (a.low / b.low).ln().abs()));
+    ratios.filter(|ratio| ratio.is_finite()).min_by(f64::total_cmp).map(|ratio| ratio as f32)
 }
 
 fn same(a: &Amount, b: &Amount) -> bool {
@@ -340,6 +364,8 @@ pub fn codes(left: &Profile, right: &Profile) -> CodeRelation {
             .any(|code| as_number(code) || (code.chars().count() >= 4 && holds(&without.whole, code)))
         {
             out.value = 0.7;
+        } else if without.numbers.iter().any(|number| is_article(*number, &with.codes_text)) {
+            out.value = OTHER_ARTICLE;
         }
         return out;
     }
@@ -364,6 +390,18 @@ pub fn codes(left: &Profile, right: &Profile) -> CodeRelation {
         -1.0
     };
     out
+}
+
+/// 佳洋对联577# and 佳洋162对联: weaker than two codes that differ, for a bare number may count something.
+const OTHER_ARTICLE: f32 = -0.6;
+
+/// A bare number of three digits or more, no year, that none of the codes holds.
+fn is_article(number: f32, codes: &[SmolStr]) -> bool {
+    if number < 100.0 || number.fract() != 0.0 || (1980.0..2040.0).contains(&number) {
+        return false;
+    }
+    let digits = format!("{number:.0}");
+    codes.iter().all(|code| !code.contains(&digits) && !digits.contains(code.trim_start_matches(['#', '0'])))
 }
 
 /// Whether the code occurs in the text, ignoring case and anything that is not a letter or digit.

@@ -1,7 +1,7 @@
 //! Names compiled for comparison: words and n-grams as sorted hashes with rarity weights, attributes as small sorted
 //! lists. Everything that can be computed once a record is computed here, because the pair loop runs it ten times.
 
-use domain::{BrandSource, Dimension, Gtin, Marks, ParsedName, TokenKind};
+use domain::{BrandSource, Dimension, Gtin, Marks, ParsedName, Quantity, TokenKind};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHasher};
 use smol_str::SmolStr;
@@ -83,6 +83,12 @@ pub struct Amount {
     pub dimension: Dimension,
     pub low: f64,
     pub high: f64,
+}
+
+impl From<&Quantity> for Amount {
+    fn from(stated: &Quantity) -> Amount {
+        Amount { dimension: stated.dimension, low: stated.low, high: stated.high }
+    }
 }
 
 pub fn hash(text: &str) -> u32 {
@@ -260,13 +266,10 @@ impl Corpus {
             .collect();
         codes.sort_unstable_by_key(|(hash, _)| *hash);
         codes.dedup_by_key(|(hash, _)| *hash);
-        let mut quantities: Vec<Amount> = name
-            .quantities
-            .iter()
-            .map(|q| Amount { dimension: q.dimension, low: q.low, high: q.high })
-            .collect();
+        let mut quantities: Vec<Amount> = name.quantities.iter().map(Amount::from).collect();
         quantities.sort_by(|a, b| a.dimension.cmp(&b.dimension).then(a.low.total_cmp(&b.low)));
-        quantities.dedup_by(|a, b| a == b);
+        // 60*60cm are two sides; 500ml said twice is one amount.
+        quantities.dedup_by(|a, b| a == b && a.dimension != Dimension::Length);
         let mut packs: Vec<u32> = name.packs.iter().map(|p| p.count).collect();
         packs.sort_unstable();
         packs.dedup();

@@ -2,7 +2,8 @@
 //! each weighed. [`Explanation::reason`] is the one-line form that files carry; it uses signs instead of words
 //! (`=` agrees, `≠` differs, `~` partly, `?` stated on one side only), so it needs no language.
 
-use crate::attributes::Relation;
+use crate::attributes::{self, Relation};
+use crate::corpus::Amount;
 use crate::veto::{Veto, snake};
 use domain::quantity::close;
 use domain::{ParsedName, Zone};
@@ -101,21 +102,14 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
         };
         let (a, b) = (of(left), of(right));
         let text = |q: &[domain::Quantity]| q.iter().map(|q| q.text.as_str()).collect::<Vec<_>>().join(" ");
-        let matched = |from: &[domain::Quantity], to: &[domain::Quantity]| {
-            from.iter().all(|x| to.iter().any(|y| x.same_as(y)))
-        };
         let total = |x: &[domain::Quantity], n: &ParsedName, y: &[domain::Quantity]| {
             x.iter()
                 .any(|x| n.packs.iter().any(|p| y.iter().any(|y| close(x.low * f64::from(p.count), y.low))))
         };
-        let relation = if a.is_empty() || b.is_empty() {
-            Relation::Unknown
-        } else if matched(&a, &b) || matched(&b, &a) {
-            Relation::Equal
-        } else if total(&a, left, &b) || total(&b, right, &a) {
-            Relation::Compatible
-        } else {
-            Relation::Contradicts
+        let amounts = |q: &[domain::Quantity]| q.iter().map(Amount::from).collect::<Vec<_>>();
+        let relation = match attributes::amounts(&amounts(&a), &amounts(&b)).relation {
+            Relation::Contradicts if total(&a, left, &b) || total(&b, right, &a) => Relation::Compatible,
+            found => found,
         };
         push(&snake(&format!("{dimension:?}")), relation, text(&a), text(&b));
     }

@@ -55,6 +55,9 @@ fn only_stated_contradictions_are_vetoes() {
     check_veto("可乐 volume:1000", "可乐 volume:1500", Some("volume"));
     check_veto("可乐 volume:500", "可乐 volume:500", None);
     check_veto("可乐 volume:500", "可乐", None);
+    check_veto("包装纸 length:60 length:60", "包装纸 length:60 length:90", Some("length"));
+    check_veto("包装纸 length:60 length:90", "包装纸 length:90 length:60", None);
+    check_veto("包装纸 length:60", "包装纸 length:60 length:90", None);
     check_veto("可乐 volume:500", "可乐 mass:500", None);
     check_veto("可乐 volume:500 x24", "可乐 volume:500 x12", Some("pack"));
     check_veto("可乐 volume:500 x24", "可乐 volume:500", None);
