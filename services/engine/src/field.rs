@@ -26,9 +26,9 @@ pub(crate) trait Field: Sync {
     }
 
     /// [`Likeness::texts`]
-    fn texts(&self, pair: usize) -> [f32; 2] {
+    fn texts(&self, pair: usize) -> [u16; 2] {
         if let Some((_, state)) = self.known(pair) {
-            return [state.likeness.text, state.likeness.residual];
+            return state.likeness.in_steps();
         }
         let (a, b) = self.profiles(pair);
         Likeness::texts(a, b)
@@ -75,8 +75,8 @@ impl PairState {
 /// The candidates' place among each other under likeness, from which the context features are read.
 pub(crate) struct Surroundings {
     pub neighbourhoods: context::Neighbourhoods,
-    /// What of [`Likeness`] the field does not hold: text and residual.
-    texts: Vec<[f32; 2]>,
+    /// What of [`Likeness`] the field does not hold: text and residual, in steps of [`features::TEXT_STEP`].
+    texts: Vec<[u16; 2]>,
     combined: context::Standings,
     cosine: context::Leads,
     text: context::Leads,
@@ -88,12 +88,11 @@ pub const WIDTH: usize = features::PAIR.len() + features::CONTEXT.len();
 impl Surroundings {
     pub fn of(field: &impl Field) -> Surroundings {
         let count = field.count();
-        let neighbourhoods =
-            context::Neighbourhoods::new((0..count).map(|pair| field.ends(pair)), field.nodes());
-        let texts: Vec<[f32; 2]> = (0..count).into_par_iter().map(|pair| field.texts(pair)).collect();
+        let neighbourhoods = context::Neighbourhoods::new(count, |pair| field.ends(pair), field.nodes());
+        let texts: Vec<[u16; 2]> = (0..count).into_par_iter().map(|pair| field.texts(pair)).collect();
         let combined = neighbourhoods.standings(|pair| likeness(field, &texts, pair).combined);
         let cosine = neighbourhoods.leads(|pair| field.cosine(pair));
-        let text = neighbourhoods.leads(|pair| texts[pair][0]);
+        let text = neighbourhoods.leads(|pair| features::from_step(texts[pair][0]));
         Surroundings { neighbourhoods, texts, combined, cosine, text }
     }
 
@@ -115,7 +114,7 @@ impl Surroundings {
     }
 }
 
-fn likeness(field: &impl Field, texts: &[[f32; 2]], pair: usize) -> Likeness {
+fn likeness(field: &impl Field, texts: &[[u16; 2]], pair: usize) -> Likeness {
     let (a, b) = field.profiles(pair);
     Likeness::new(field.cosine(pair), texts[pair], features::cross_script(a, b))
 }

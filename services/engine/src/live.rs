@@ -201,7 +201,7 @@ impl Staged {
         Staged {
             first: known.iter().map(|state| state.first).collect(),
             second: known.iter().map(|state| state.second).collect(),
-            rivals: Neighbourhoods::new(pairs.iter().copied(), &surrounding.nodes),
+            rivals: Neighbourhoods::new(pairs.len(), |pair| pairs[pair], &surrounding.nodes),
             pairs,
             third: known.iter().filter_map(|state| state.third).map(f64::from).collect(),
             active,

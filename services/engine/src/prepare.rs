@@ -164,9 +164,7 @@ fn add_given(
     candidates.extend(missing.into_iter().map(|(left, right)| Candidate {
         left,
         right,
-        bm25: 0.0,
         cosine: vectors.row(left as usize).dot(&vectors.row(right as usize)),
-        fused: 0.0,
         channels: Channels::default(),
         text_rank: [0; 2],
         vector_rank: [0; 2],

@@ -181,7 +181,7 @@ impl Engine {
         let active: Vec<u32> = (0..count as u32).filter(|i| second[*i as usize] > THIRD_FLOOR).collect();
         let pairs: Vec<(u32, u32)> = active.iter().map(|i| field.ends(*i as usize)).collect();
         let second_chance: Vec<f32> = active.iter().map(|i| chance(second[*i as usize])).collect();
-        let rivals = context::Neighbourhoods::new(pairs.iter().copied(), field.nodes());
+        let rivals = context::Neighbourhoods::new(pairs.len(), |pair| pairs[pair], field.nodes());
         seen.third = Some(SeenThird {
             standings: rivals.standings(|at| second_chance[at]),
             consensus: Consensus::new(&pairs, &second_chance, field.nodes()),
@@ -236,8 +236,8 @@ impl Rows {
     }
 }
 
-/// A quarter of a gigabyte.
-const MOST_ROWS: usize = (256 << 20) / size_of::<Row>();
+/// A tenth of a gigabyte.
+const MOST_ROWS: usize = (96 << 20) / size_of::<Row>();
 
 /// Candidates a thread takes at a time.
 const PIECE: usize = 4096;

@@ -26,13 +26,8 @@ impl Channels {
 pub struct Candidate {
     pub left: u32,
     pub right: u32,
-    /// Sum of the idf weights of the shared terms over the geometric mean of both sides' sums (BM25 where every term occurs
-    /// once, normalised to 0..=1). Known for every pair, whoever proposed it.
-    pub bm25: f32,
     /// Cosine of the (centred) vectors, -1..=1. Known for every pair.
     pub cosine: f32,
-    /// Both in one number, for ranking: larger is likelier; not a probability.
-    pub fused: f32,
     pub channels: Channels,
     pub text_rank: [u8; 2],
     pub vector_rank: [u8; 2],
@@ -44,8 +39,12 @@ pub struct Candidate {
 pub struct Hit {
     /// In the caller's numbering.
     pub record: u32,
+    /// Sum of the idf weights of the shared terms over the geometric mean of both sides' sums (BM25 where every term occurs
+    /// once, normalised to 0..=1). Known for every record, whichever channel proposed it.
     pub bm25: f32,
+    /// Cosine of the (centred) vectors, -1..=1. Known for every record.
     pub cosine: f32,
+    /// Both in one number, for ranking: larger is likelier; not a probability.
     pub fused: f32,
     pub channels: Channels,
     /// Places in the lists of the record's node (or shard), from 1; 0 where it is not in the list.

@@ -251,9 +251,7 @@ impl Index {
         Candidate {
             left: record.min(other),
             right: record.max(other),
-            bm25: found.bm25,
             cosine: found.cosine,
-            fused: found.fused,
             channels: found.channels,
             text_rank: sided(found.text_rank),
             vector_rank: sided(found.vector_rank),
@@ -348,7 +346,6 @@ impl Candidate {
     /// Takes over what the other side said of the same pair.
     fn absorb(&mut self, other: &Candidate) {
         self.channels = self.channels.with(other.channels);
-        self.fused = self.fused.max(other.fused);
         let join = |a: [u8; 2], b: [u8; 2]| [a[0] | b[0], a[1] | b[1]];
         self.text_rank = join(self.text_rank, other.text_rank);
         self.vector_rank = join(self.vector_rank, other.vector_rank);

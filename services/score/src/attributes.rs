@@ -405,10 +405,12 @@ fn is_article(number: f32, codes: &[SmolStr]) -> bool {
 }
 
 /// Whether the code occurs in the text, ignoring case and anything that is not a letter or digit.
-fn holds(text: &[char], code: &str) -> bool {
-    let wanted: Vec<char> = code.to_lowercase().chars().collect();
+fn holds(text: &[u16], code: &str) -> bool {
+    let wanted: Vec<u16> = code.to_lowercase().encode_utf16().collect();
+    // Half a character stands for a rare letter.
+    let counts = |unit: &u16| char::from_u32(u32::from(*unit)).is_none_or(char::is_alphanumeric);
     let found = |start: usize| {
-        let mut rest = text[start..].iter().filter(|c| c.is_alphanumeric());
+        let mut rest = text[start..].iter().filter(|unit| counts(unit));
         wanted.iter().all(|w| rest.next() == Some(w))
     };
     (0..text.len()).any(|i| text[i] == wanted[0] && found(i))

@@ -31,19 +31,26 @@ pub struct Standing {
     pub rivals: [u8; 2],
 }
 
-/// The same from one of them, in as little memory as a million names ask for: margins in steps of [`MARGIN_STEP`], shares
-/// in steps of [`SHARE_STEP`].
+/// The same from one of them, in as little memory as a million names ask for: six bytes, and three of a [`Lead`], since
+/// numbers in bytes need no alignment. The share goes in steps of [`SHARE_STEP`].
 #[derive(Clone, Copy, Default)]
 struct Place {
     lead: Lead,
     rivals: u8,
-    share: u16,
+    share: [u8; 2],
 }
 
 #[derive(Clone, Copy, Default)]
 struct Lead {
-    margin: i16,
+    margin: [u8; 2],
     rank: u8,
+}
+
+impl Lead {
+    /// In steps of [`MARGIN_STEP`].
+    fn margin(self) -> f32 {
+        f32::from(i16::from_ne_bytes(self.margin)) * MARGIN_STEP
+    }
 }
 
 const MARGIN_STEP: f32 = 1.0 / 16_000.0;
@@ -63,11 +70,7 @@ pub struct Leads {
 impl Leads {
     pub fn of(&self, around: &Neighbourhoods, pair: usize) -> Standing {
         let leads = around.places[pair].map(|place| self.seen[place as usize]);
-        Standing {
-            rank: leads.map(|lead| lead.rank),
-            margin: leads.map(|lead| f32::from(lead.margin) * MARGIN_STEP),
-            ..Standing::default()
-        }
+        Standing { rank: leads.map(|lead| lead.rank), margin: leads.map(Lead::margin), ..Standing::default() }
     }
 }
 
@@ -76,43 +79,49 @@ impl Standings {
         let [a, b] = around.places[pair].map(|place| self.seen[place as usize]);
         Standing {
             rank: [a.lead.rank, b.lead.rank],
-            margin: [a.lead.margin, b.lead.margin].map(|m| f32::from(m) * MARGIN_STEP),
-            share: [a.share, b.share].map(|s| f32::from(s) * SHARE_STEP),
+            margin: [a.lead.margin(), b.lead.margin()],
+            share: [a.share, b.share].map(|s| f32::from(u16::from_ne_bytes(s)) * SHARE_STEP),
             rivals: [a.rivals, b.rivals],
         }
     }
 }
 
 impl Neighbourhoods {
-    /// `pairs` are (left, right) record indices, `nodes` the node of each record.
-    pub fn new(pairs: impl Iterator<Item = (u32, u32)> + Clone, nodes: &[u32]) -> Neighbourhoods {
+    /// `ends` are the (left, right) record indices of each of `count` pairs, `nodes` the node of each record.
+    pub fn new(count: usize, ends: impl Fn(usize) -> (u32, u32), nodes: &[u32]) -> Neighbourhoods {
         // Entries by record, pairs ascending; then each record's by the other's node.
         let mut next = vec![0u32; nodes.len() + 1];
-        let mut count = 0;
-        for (left, right) in pairs.clone() {
+        for (left, right) in (0..count).map(&ends) {
             next[left as usize + 1] += 1;
             next[right as usize + 1] += 1;
-            count += 1;
         }
         for record in 0..nodes.len() {
             next[record + 1] += next[record];
         }
-        let mut entries = vec![(0u32, 0u32); 2 * count];
-        for (index, (left, right)) in pairs.enumerate() {
-            for (side, own, other) in [(0, left, right), (1, right, left)] {
+        let mut entries = vec![0u32; 2 * count];
+        for (index, (left, right)) in (0..count).map(&ends).enumerate() {
+            for (side, own) in [(0, left), (1, right)] {
                 let place = &mut next[own as usize];
-                entries[*place as usize] = (nodes[other as usize], (index as u32) << 1 | side);
+                entries[*place as usize] = (index as u32) << 1 | side;
                 *place += 1;
             }
         }
+        let other_node = |entry: u32| {
+            let (left, right) = ends((entry >> 1) as usize);
+            nodes[if entry & 1 == 0 { right } else { left } as usize]
+        };
         // By now `next` holds the end of each record's entries.
         let mut starts = Vec::new();
+        let mut keyed = Vec::new();
         let mut from = 0;
         for end in &next[..nodes.len()] {
             let own = &mut entries[from..*end as usize];
-            own.sort_unstable();
-            for (at, entry) in own.iter().enumerate() {
-                if at == 0 || own[at - 1].0 != entry.0 {
+            keyed.clear();
+            keyed.extend(own.iter().map(|entry| (other_node(*entry), *entry)));
+            keyed.sort_unstable();
+            for (at, (node, entry)) in keyed.iter().enumerate() {
+                own[at] = *entry;
+                if at == 0 || keyed[at - 1].0 != *node {
                     starts.push((from + at) as u32);
                 }
             }
@@ -120,7 +129,7 @@ impl Neighbourhoods {
         }
         starts.push(entries.len() as u32);
         let mut places = vec![[0u32; 2]; count];
-        for (place, (_, entry)) in entries.iter().enumerate() {
+        for (place, entry) in entries.iter().enumerate() {
             places[(entry >> 1) as usize][(entry & 1) as usize] = place as u32;
         }
         let mut pieces = vec![0];
@@ -130,7 +139,6 @@ impl Neighbourhoods {
                 pieces.push(group as u32);
             }
         }
-        let entries = entries.into_iter().map(|(_, entry)| entry).collect();
         Neighbourhoods { starts, entries, places, pieces }
     }
 
@@ -202,9 +210,12 @@ fn rank(order: &[(f32, u32)], mut put: impl FnMut(u32, Place)) {
         put(
             *at,
             Place {
-                lead: Lead { margin: (margin / MARGIN_STEP).round() as i16, rank: rank.min(255) as u8 },
+                lead: Lead {
+                    margin: ((margin / MARGIN_STEP).round() as i16).to_ne_bytes(),
+                    rank: rank.min(255) as u8,
+                },
                 rivals,
-                share: (share / SHARE_STEP).round() as u16,
+                share: ((share / SHARE_STEP).round() as u16).to_ne_bytes(),
             },
         );
     }
@@ -254,7 +265,7 @@ mod tests {
     fn ranks_margins_and_ties() {
         // records 0 and 1 of node 0, records 2 and 3 of node 1
         let pairs = [(0, 2), (0, 3), (1, 2)];
-        let around = Neighbourhoods::new(pairs.into_iter(), &[0, 0, 1, 1]);
+        let around = Neighbourhoods::new(pairs.len(), |pair| pairs[pair], &[0, 0, 1, 1]);
         let standings = around.standings(|pair| [0.9, 0.4, 0.9][pair]);
         let of: Vec<Standing> = (0..3).map(|pair| standings.of(&around, pair)).collect();
         assert_eq!(of[0].rank, [1, 1]);
@@ -270,8 +281,8 @@ mod tests {
     fn pieces_hold_every_group() {
         // a thousand records, each with the same hundred of the other node: more entries than one piece takes
         let nodes: Vec<u32> = (0..1100).map(|record| u32::from(record >= 1000)).collect();
-        let pairs = (0..1000u32).flat_map(|left| (1000..1100u32).map(move |right| (left, right)));
-        let around = Neighbourhoods::new(pairs, &nodes);
+        let ends = |pair: usize| (pair as u32 / 100, 1000 + pair as u32 % 100);
+        let around = Neighbourhoods::new(100_000, ends, &nodes);
         assert!(around.pieces.len() > 3);
         assert_eq!(around.groups().map(<[u32]>::len).sum::<usize>(), 200_000);
         let standings = around.standings(|pair| pair as f32);
@@ -281,6 +292,6 @@ mod tests {
             "the last pair is the best of both its records"
         );
         assert_eq!(standings.of(&around, 0).rank, [100, 255]);
-        assert_eq!(Neighbourhoods::new(std::iter::empty(), &nodes).standings(|_| 0.0).seen.len(), 0);
+        assert_eq!(Neighbourhoods::new(0, ends, &nodes).standings(|_| 0.0).seen.len(), 0);
     }
 }

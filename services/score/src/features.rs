@@ -157,34 +157,39 @@ impl Likeness {
         Likeness::new(cosine, Likeness::texts(left, right), cross_script(left, right))
     }
 
-    /// `text` and `residual`: the part that costs.
-    pub fn texts(left: &Profile, right: &Profile) -> [f32; 2] {
-        [
-            sparse_dot(&left.whole_grams, &right.whole_grams),
-            sparse_dot(&left.residual_grams, &right.residual_grams),
-        ]
+    /// `text` and `residual`, the part that costs, in steps of [`TEXT_STEP`].
+    pub fn texts(left: &Profile, right: &Profile) -> [u16; 2] {
+        [left.whole_grams.cosine(&right.whole_grams), left.residual_grams.cosine(&right.residual_grams)]
+            .map(to_step)
     }
 
-    pub fn new(cosine: f32, [text, residual]: [f32; 2], cross_script: bool) -> Likeness {
+    /// What [`Likeness::texts`] gave.
+    pub fn in_steps(&self) -> [u16; 2] {
+        [self.text, self.residual].map(to_step)
+    }
+
+    pub fn new(cosine: f32, texts: [u16; 2], cross_script: bool) -> Likeness {
+        let [text, residual] = texts.map(from_step);
         let combined =
             if cross_script { 0.8 * cosine + 0.2 * text } else { 0.4 * cosine + 0.3 * text + 0.3 * residual };
         Likeness { cosine, text, residual, combined }
     }
 }
 
-pub fn cross_script(left: &Profile, right: &Profile) -> bool {
-    (left.han_share - right.han_share).abs() > 0.6
+/// Likenesses of texts, 0..=1, are kept in two bytes.
+pub const TEXT_STEP: f32 = 1.0 / 65_000.0;
+
+fn to_step(likeness: f32) -> u16 {
+    // Casts of floats saturate.
+    (likeness / TEXT_STEP).round() as u16
 }
 
-fn sparse_dot(left: &[(u32, f32)], right: &[(u32, f32)]) -> f32 {
-    let (mut i, mut j, mut sum) = (0, 0, 0.0);
-    while i < left.len() && j < right.len() {
-        let (a, b) = (left[i], right[j]);
-        sum += if a.0 == b.0 { a.1 * b.1 } else { 0.0 };
-        i += usize::from(a.0 <= b.0);
-        j += usize::from(b.0 <= a.0);
-    }
-    sum
+pub fn from_step(steps: u16) -> f32 {
+    f32::from(steps) * TEXT_STEP
+}
+
+pub fn cross_script(left: &Profile, right: &Profile) -> bool {
+    (left.han_share - right.han_share).abs() > 0.6
 }
 
 struct Overlap {
@@ -204,13 +209,13 @@ fn overlap(left: &[Word], right: &[Word]) -> Overlap {
             WordKind::Brand | WordKind::Head => 2,
             _ => 0,
         };
-        rest[side][class] = rest[side][class].max(word.rarity);
-        rest[side][0] = rest[side][0].max(word.rarity);
+        rest[side][class] = rest[side][class].max(word.rarity());
+        rest[side][0] = rest[side][0].max(word.rarity());
     };
     while i < left.len() || j < right.len() {
         match (left.get(i), right.get(j)) {
             (Some(a), Some(b)) if a.hash == b.hash => {
-                common += a.rarity;
+                common += a.rarity();
                 i += 1;
                 j += 1;
             }
@@ -441,8 +446,8 @@ fn brands(left: &Profile, right: &Profile) -> (f32, f32, f32) {
         (None, None) => (0.0, 0.0, 0.0),
         _ => {
             let (with, without) = if left.brand.is_some() { (left, right) } else { (right, left) };
-            let brand: Vec<char> = with.brand_text.chars().filter(|c| !c.is_whitespace()).collect();
-            let found = !brand.is_empty() && without.whole.windows(brand.len()).any(|w| w == brand);
+            let brand = crate::corpus::compact(&with.brand_text);
+            let found = !brand.is_empty() && without.whole.windows(brand.len()).any(|w| w == &*brand);
             (0.0, 0.0, if found { 1.0 } else { -1.0 })
         }
     }

@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn matching(pairs: &[(u32, u32)], nodes: &[u32], once: impl Fn(u32) -> bool) -> Matching {
-        Matching::new(pairs, &Neighbourhoods::new(pairs.iter().copied(), nodes), nodes, once)
+        Matching::new(pairs, &Neighbourhoods::new(pairs.len(), |pair| pairs[pair], nodes), nodes, once)
     }
 
     #[test]
