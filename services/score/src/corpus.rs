@@ -118,7 +118,8 @@ impl Grams {
             i += usize::from(x <= y);
             j += usize::from(y <= x);
         }
-        (sum as f32 * self.scale * other.scale).min(1.0)
+        // the scales first: the same product from both sides
+        (sum as f32 * (self.scale * other.scale)).min(1.0)
     }
 }
 
