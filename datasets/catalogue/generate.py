@@ -1155,11 +1155,14 @@ def generate(families, args):
                 if not can:
                     continue
                 x, want = rng.random(), 1
-                for c, share in spread:
-                    want = c
-                    if x < share:
-                        break
-                    x -= share
+                if args.overlap is not None:
+                    want = max(1, sum(rng.random() < args.overlap for _ in nodes))
+                else:
+                    for c, share in spread:
+                        want = c
+                        if x < share:
+                            break
+                        x -= share
                 picks = sorted(can, key=lambda n: -(rng.random() ** (1 / love[n] * (3 if p.n > 1 and dialect_of[n] in ("till", "hand") else 1))))[:want]
                 holdings[p.pid] = (p, picks)
                 total += len(picks)
@@ -1332,6 +1335,7 @@ def main():
     ap.add_argument("--families", choices=["train", "test", "all"], default="train")
     ap.add_argument("--dialects", help="the nodes' dialects, by comma: till,full,erp,eshop,hand,hk,tw,import,kitchen; default: drawn by the seed")
     ap.add_argument("--ambiguity", type=float, default=0.12, help="share of names that may leave out what another node's goods would need")
+    ap.add_argument("--overlap", type=float, help="share of the nodes that hold a product, on the mean; default: one to four nodes, most often one or two")
     ap.add_argument("--counts", action="store_true")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("--names", type=int)

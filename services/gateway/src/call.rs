@@ -82,7 +82,7 @@ impl Caller {
         });
         let audit =
             AuditNote { action: self.method.to_owned(), subject: subject.to_owned(), detail: String::new() };
-        Writer { actor: self.principal.actor.clone(), request, audit: Some(audit) }
+        Writer { request, audit: Some(audit), ..Writer::new(&self.principal.actor) }
     }
 
     /// For writes that come by the thousand: the change log tells of them.

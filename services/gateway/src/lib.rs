@@ -197,7 +197,7 @@ fn routes(
         ))
         .add_service(service!(
             v1::policy_service_server::PolicyServiceServer,
-            policy::Policies(shared.clone())
+            policy::Policies(shared.clone(), operations.clone())
         ))
         .add_service(service!(
             v1::admin_service_server::AdminServiceServer,

@@ -12,8 +12,8 @@
 
 use crate::graph::Graph;
 use crate::ledger::Ledger;
-use crate::rules::Rules;
-use domain::{MasterId, MatchState, ReviewId, SkuKey, Standing, Verdict};
+use crate::rules::{Policies, Rules};
+use domain::{DecisionId, MasterId, MatchState, ReviewId, SkuKey, Standing, Verdict};
 use engine::PairState;
 use link::{Constraints, Judge, NodePolicy};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -112,9 +112,17 @@ struct Region {
     place: FxHashMap<u32, u32>,
 }
 
+/// What a run over everything would do, in rows of the graph.
+pub(crate) struct Outcome {
+    pub links: FxHashSet<(u32, u32)>,
+    pub questions: FxHashSet<(u32, u32)>,
+    pub contradicted: usize,
+}
+
 pub(crate) struct Planner<'a> {
     pub graph: &'a Graph,
     pub ledger: &'a Ledger,
+    pub policies: &'a Policies,
     pub splits: Splits,
     /// SKUs whose rows changed.
     pub changed: &'a FxHashSet<SkuKey>,
@@ -127,12 +135,12 @@ impl Planner<'_> {
 
     fn rules(&self, a: u32, b: u32) -> Rules {
         let (a, b) = (&self.graph.records[a as usize], &self.graph.records[b as usize]);
-        self.ledger.policies.rules([&a.key.node, &b.key.node], [a.category.as_deref(), b.category.as_deref()])
+        self.policies.rules([&a.key.node, &b.key.node], [a.category.as_deref(), b.category.as_deref()])
     }
 
     /// A pair's confidence on the scale of the global policy.
     fn confidence(&self, a: u32, b: u32, state: &PairState) -> f64 {
-        self.rules(a, b).on_scale_of(&self.ledger.policies.global(), state.confidence.get())
+        self.rules(a, b).on_scale_of(&self.policies.global(), state.confidence.get())
     }
 
     fn same(&self, key: &SkuKey) -> impl Iterator<Item = &SkuKey> {
@@ -151,7 +159,7 @@ impl Planner<'_> {
 
     /// Whole components of the given rows.
     fn component(&self, rows: &[u32]) -> Vec<u32> {
-        let auto = self.ledger.policies.global().zones.auto.get();
+        let auto = self.policies.global().zones.auto.get();
         let mut seen: FxHashSet<u32> = rows.iter().copied().collect();
         let mut queue: VecDeque<u32> = rows.iter().copied().collect();
         while let Some(row) = queue.pop_front() {
@@ -189,7 +197,7 @@ impl Planner<'_> {
     }
 
     fn policy(&self) -> link::Policy {
-        let global = self.ledger.policies.global();
+        let global = self.policies.global();
         let many = |node: u32| self.graph.traits.many.contains(&node);
         let nodes = (0..self.graph.node_names.len() as u32)
             .map(|node| if many(node) { NodePolicy::Many } else { NodePolicy::OnePerNode })
@@ -218,6 +226,54 @@ impl Planner<'_> {
         // Of two decisions that contradict each other the one that parts holds: apart is the safer error.
         out.must.retain(|pair| !out.cannot.contains(pair));
         out
+    }
+
+    /// What the machine makes of everything, whatever masters there are.
+    pub fn outcome(&self) -> Outcome {
+        let policy = self.policy();
+        let region = self.region(self.graph.rows.values().copied().collect(), |_| true);
+        let constraints = self.constraints(&region);
+        let ranks: Vec<u32> = (0..region.rows.len() as u32).collect();
+        let vetoes = Vetoes { graph: self.graph, rows: &region.rows };
+        let groups = link::group(&region.nodes, &ranks, &region.pairs, &constraints, &policy, &vetoes);
+        let (asked, _) = link::questions(&region.pairs, &groups, &ranks, QUESTIONS);
+        let rows = |pair: &link::Pair| (region.rows[pair.left as usize], region.rows[pair.right as usize]);
+        let linked = region.pairs.iter().zip(&groups.decisions);
+        Outcome {
+            links: linked
+                .filter(|(_, decision)| **decision == link::Decision::Auto)
+                .map(|(pair, _)| rows(pair))
+                .collect(),
+            questions: asked.iter().map(|question| rows(&region.pairs[question.pair as usize])).collect(),
+            contradicted: self.contradicted(),
+        }
+    }
+
+    /// Decisions that stand against what the confidences alone would have had.
+    fn contradicted(&self) -> usize {
+        let mut against: BTreeSet<&DecisionId> = BTreeSet::new();
+        let global = self.policies.global();
+        for (key, said) in &self.ledger.constraints {
+            let Some(&row) = self.graph.rows.get(key) else { continue };
+            for constraint in said {
+                let Some(&other) = self.graph.rows.get(&constraint.other).filter(|other| **other != row)
+                else {
+                    continue;
+                };
+                let state = self.graph.between(row, other);
+                let confidence = state.as_ref().map_or(0.0, |state| self.confidence(row, other, state));
+                let vetoed = state.is_some_and(|state| state.veto.is_some());
+                let wrong = match constraint.verdict {
+                    Verdict::Same => vetoed || confidence < global.zones.review.get(),
+                    Verdict::Different => !vetoed && confidence >= global.zones.auto.get(),
+                    Verdict::New | Verdict::Unsure => false,
+                };
+                if wrong {
+                    against.insert(&constraint.decision);
+                }
+            }
+        }
+        against.len()
     }
 
     /// The changes around the given records.

@@ -5,7 +5,7 @@ use crate::commit::keeping_overrides;
 use crate::draft::Splits;
 use crate::error::{LiveError, Result};
 use crate::notes::{self, Evidence, Seen};
-use crate::service::{Live, Writer, machine, now};
+use crate::service::{Live, Trial, Writer, Writing, machine, now};
 use domain::{
     Confidence, Decision, DecisionId, Eyes, Freshness, Link, LinkCause, LinkInverse, LocalSku, Master,
     MasterId, MasterState, MatchState, Review, ReviewId, ReviewState, SkuKey, SourcedValue, Standing, Stored,
@@ -45,6 +45,14 @@ pub struct Decided {
     pub ack: Ack,
 }
 
+/// What became of one of several answers.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    Decided(Box<Decided>),
+    /// An answer before it, in the same call, has settled or changed the question; nothing was done.
+    Meanwhile(ReviewId),
+}
+
 /// What an answer would do at once; the machine may link more around it.
 #[derive(Clone, Debug, Default)]
 pub struct Preview {
@@ -75,13 +83,50 @@ impl Live {
         }
         let writing = self.write().await;
         self.catch_up(&writing).await?;
+        self.decide_alone(&writing, answer, writer).await
+    }
+
+    /// Answers several questions, in order: each as if it were asked alone after those before it. All are looked at first, and
+    /// where one cannot be answered, none is. A question that an answer before it has settled or changed is left as that
+    /// left it. After a failure half-way the same call, sent again, goes on where it stopped.
+    pub async fn decide_all(&self, answers: &[Answer], writer: &Writer) -> Result<Vec<Settled>> {
+        let writers: Vec<Writer> = (0..answers.len()).map(|number| writer.part(number)).collect();
+        let writing = self.write().await;
+        self.catch_up(&writing).await?;
+        let mut before = Vec::with_capacity(answers.len());
+        for writer in &writers {
+            before.push(self.decided_before(writer).await?);
+        }
+        if before.iter().all(Option::is_none) {
+            for (answer, writer) in answers.iter().zip(&writers) {
+                let step = self.answer(answer, writer).await?;
+                self.store().dry_run(&step.batch).await?;
+            }
+        }
+        let mut settled = Vec::with_capacity(answers.len());
+        for ((answer, writer), before) in answers.iter().zip(&writers).zip(before) {
+            settled.push(match before {
+                Some(decided) => Settled::Decided(Box::new(decided)),
+                None => match self.decide_alone(&writing, answer, writer).await {
+                    Ok(decided) => Settled::Decided(Box::new(decided)),
+                    Err(LiveError::Store(StoreError::Precondition { .. } | StoreError::Conflict { .. })) => {
+                        Settled::Meanwhile(answer.review.clone())
+                    }
+                    Err(error) => return Err(error),
+                },
+            });
+        }
+        Ok(settled)
+    }
+
+    async fn decide_alone(&self, writing: &Writing<'_>, answer: &Answer, writer: &Writer) -> Result<Decided> {
         let mut step = self.answer(answer, writer).await?;
         step.batch.response = step.decision.id.as_str().as_bytes().to_vec();
         let ack = self.store().commit(&step.batch).await?;
-        let mut touched = self.catch_up(&writing).await?;
+        let mut touched = self.catch_up(writing).await?;
         touched.extend(step.touched);
         if ack.replay == Replay::Fresh {
-            self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
+            self.link(writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
         self.outcome(&step.decision.id, step.needs_second_person, ack).await
     }
@@ -266,7 +311,7 @@ impl Live {
         Ok(!(agreed && answer.eye == Eye::MayBeSecond))
     }
 
-    fn members_of(&self, master: &MasterId) -> Result<Vec<SkuKey>> {
+    pub(crate) fn members_of(&self, master: &MasterId) -> Result<Vec<SkuKey>> {
         self.read(|world| {
             let info = world.ledger.masters.get(master);
             info.map(|info| info.members.iter().cloned().collect()).unwrap_or_default()
@@ -364,7 +409,7 @@ impl Live {
     }
 
     /// Writes a master's golden record for the given members.
-    async fn put_golden(
+    pub(crate) async fn put_golden(
         &self,
         master: &Stored<Master>,
         members: &[SkuKey],
@@ -383,7 +428,7 @@ impl Live {
     }
 
     /// Removes the links of moving SKUs to those that do not come along; `there` are those who wait at the new place.
-    async fn move_links(
+    pub(crate) async fn move_links(
         &self,
         moving: &[SkuKey],
         to: Option<&MasterId>,
@@ -452,7 +497,7 @@ impl Live {
         Ok(())
     }
 
-    async fn new_master(
+    pub(crate) async fn new_master(
         &self,
         members: &[SkuKey],
         standing: Standing,
@@ -516,7 +561,7 @@ impl Live {
     }
 
     /// A batch by hand: decisions and what they change, then linking around them.
-    async fn by_hand(
+    pub(crate) async fn by_hand(
         &self,
         writer: &Writer,
         step: impl AsyncFnOnce(&mut Batch, &mut FxHashSet<SkuKey>) -> Result<()>,
@@ -531,6 +576,9 @@ impl Live {
         let mut batch = writer.batch("by hand");
         let mut touched = FxHashSet::default();
         step(&mut batch, &mut touched).await?;
+        if writer.trial == Trial::Yes {
+            return Ok(self.store().dry_run(&batch).await?);
+        }
         let ack = self.store().commit(&batch).await?;
         touched.extend(self.catch_up(&writing).await?);
         if ack.replay == Replay::Fresh {
@@ -539,7 +587,7 @@ impl Live {
         Ok(ack)
     }
 
-    fn decision_by_hand(
+    pub(crate) fn decision_by_hand(
         &self,
         writer: &Writer,
         sku: &SkuKey,

@@ -73,11 +73,34 @@ pub struct Writer {
     /// Where the caller may ask again.
     pub request: Option<store::Request>,
     pub audit: Option<store::AuditNote>,
+    pub trial: Trial,
+}
+
+/// Whether a write by hand is only tried: checked as a whole, and nothing kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trial {
+    #[default]
+    No,
+    Yes,
 }
 
 impl Writer {
     pub fn new(actor: &Actor) -> Writer {
-        Writer { actor: actor.clone(), request: None, audit: None }
+        Writer { actor: actor.clone(), request: None, audit: None, trial: Trial::No }
+    }
+
+    /// For `validate_only`: what is tried is not remembered as a request, so that the real one may follow under its id.
+    pub fn trying(self, only: bool) -> Writer {
+        if only { Writer { request: None, audit: None, trial: Trial::Yes, ..self } } else { self }
+    }
+
+    /// The same for one of several writes of a call.
+    pub(crate) fn part(&self, number: usize) -> Writer {
+        let request = self
+            .request
+            .as_ref()
+            .map(|request| store::Request { id: format!("{}#{number}", request.id), ..request.clone() });
+        Writer { request, ..self.clone() }
     }
 
     pub(crate) fn batch(&self, cause: &str) -> store::Batch {
@@ -422,7 +445,8 @@ impl Live {
                 .compute(move |live| {
                     live.read(|world| {
                         let World { graph, ledger } = world;
-                        Planner { graph, ledger, splits, changed: &also_changed }.draft(&keys)
+                        Planner { graph, ledger, policies: &ledger.policies, splits, changed: &also_changed }
+                            .draft(&keys)
                     })
                 })
                 .await?;

@@ -6,6 +6,7 @@
 use crate::dictionary::{Dictionary, Hit, leftmost_longest};
 use crate::fold::Folder;
 use crate::lexicon;
+use crate::{is_han, tokens};
 use domain::{Brand, BrandSource};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
@@ -16,10 +17,19 @@ pub(crate) struct Names {
     by_spelling: FxHashMap<String, usize>,
     /// Brands that tills shorten to their first character (`康冰红茶`).
     leading: FxHashMap<String, Vec<usize>>,
+    /// Chinese brands by how they sound ([`tokens::sound`]), for names typed by ear (立帮 for 立邦).
+    by_sound: FxHashMap<String, Vec<Heard>>,
+    trade_of_head: FxHashMap<String, &'static str>,
+}
+
+struct Heard {
+    brand: usize,
+    ordinary: bool,
 }
 
 struct BrandEntry {
     canonical: SmolStr,
+    trade: &'static str,
     products: Vec<String>,
 }
 
@@ -234,6 +244,7 @@ impl Names {
         let mut brands = Vec::new();
         let mut words: Vec<(String, Name)> = Vec::new();
         let mut by_spelling = FxHashMap::default();
+        let mut by_sound: FxHashMap<String, Vec<Heard>> = FxHashMap::default();
         for row in lexicon::rows(lexicon::BRANDS) {
             let canonical = folder.canonical(row.get(0));
             if canonical.is_empty() {
@@ -242,6 +253,7 @@ impl Names {
             let brand = brands.len();
             brands.push(BrandEntry {
                 canonical: canonical.as_str().into(),
+                trade: row.get(4),
                 products: row.list(3).map(|product| folder.canonical(product)).collect(),
             });
             let spellings = std::iter::once(row.get(0)).chain(std::iter::once(row.get(1))).chain(row.list(2));
@@ -256,6 +268,12 @@ impl Names {
                 let ordinary = ordinary_words.contains(&spelling)
                     || ORDINARY.contains(&spelling.as_str())
                     || (is_latin && characters <= 2);
+                if (2..=4).contains(&characters) && spelling.chars().all(is_han) {
+                    let brands = by_sound.entry(tokens::sound(&spelling)).or_default();
+                    if !brands.iter().any(|heard| heard.brand == brand) {
+                        brands.push(Heard { brand, ordinary });
+                    }
+                }
                 words.push((spelling, Name::Brand { brand, ordinary }));
             }
         }
@@ -266,7 +284,7 @@ impl Names {
             let known = spellings.iter().find_map(|spelling| by_spelling.get(spelling).copied());
             let brand = known.unwrap_or_else(|| {
                 let canonical = spellings[2].as_str().into();
-                brands.push(BrandEntry { canonical, products: Vec::new() });
+                brands.push(BrandEntry { canonical, trade: "", products: Vec::new() });
                 brands.len() - 1
             });
             for spelling in spellings.into_iter().filter(|spelling| !spelling.is_empty()) {
@@ -291,7 +309,11 @@ impl Names {
                 .map(|row| (folder.canonical(row.get(0)), Name::Whole))
                 .filter(|(word, _)| word.chars().count() >= 3),
         );
-        Names { words: Dictionary::new(words), brands, by_spelling, leading }
+        let trade_of_head = lexicon::rows(lexicon::HEADS)
+            .map(|row| (folder.canonical(row.get(0)), row.get(1)))
+            .filter(|(head, _)| head.chars().count() >= 2)
+            .collect();
+        Names { words: Dictionary::new(words), brands, by_spelling, leading, by_sound, trade_of_head }
     }
 
     pub(crate) fn canonical(&self, brand: usize) -> &SmolStr {
@@ -419,6 +441,49 @@ impl Names {
         None
     }
 
+    /// A brand typed by ear at the beginning of a name, before something that the brand's trade sells: 立帮净味120, 海添老抽.
+    /// Three characters and more are enough by themselves where they sound exactly alike and are no word (`is_word`).
+    pub(crate) fn misheard(&self, text: &str, is_word: impl Fn(&str) -> bool) -> Option<Named> {
+        let (start, first) = text.char_indices().find(|(_, c)| c.is_alphanumeric())?;
+        if !is_han(first) {
+            return None;
+        }
+        let ends: Vec<usize> = text[start..]
+            .char_indices()
+            .take_while(|(_, c)| is_han(*c))
+            .take(4)
+            .map(|(at, c)| start + at + c.len_utf8())
+            .collect();
+        for &end in ends.iter().skip(1).rev() {
+            let (heard, rest) = (&text[start..end], &text[end..]);
+            let Some(brands) = self.by_sound.get(&tokens::sound(heard)) else { continue };
+            let exact = |brand: &Heard| {
+                let name = &self.brands[brand.brand].canonical;
+                end - start > 6 && tokens::pinyin(heard) == tokens::pinyin(name) && !is_word(heard)
+            };
+            let found = brands
+                .iter()
+                .find(|heard| self.product_of(heard.brand, rest))
+                .or_else(|| brands.iter().find(|heard| !heard.ordinary && self.sells(heard.brand, rest)))
+                .or_else(|| brands.iter().find(|heard| !heard.ordinary && exact(heard)));
+            if let Some(found) = found {
+                return Some(Named { start, end, kind: NamedKind::Brand(found.brand) });
+            }
+        }
+        None
+    }
+
+    /// Whether a thing of the brand's trade stands in `text`.
+    fn sells(&self, brand: usize, text: &str) -> bool {
+        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let trade = self.brands[brand].trade;
+        (2..=4).any(|length| {
+            starts.windows(length + 1).any(|window| {
+                self.trade_of_head.get(&text[window[0]..window[length]]).is_some_and(|found| *found == trade)
+            })
+        })
+    }
+
     fn product_of(&self, brand: usize, text: &str) -> bool {
         let entry = &self.brands[brand];
         entry.products.iter().any(|product| *product != entry.canonical && text.contains(product.as_str()))
@@ -498,6 +563,12 @@ mod tests {
         check(Some("Coca-Cola"), "零度330ml", Some(("可口可乐", KnownField)));
         check(Some("得好用"), "扫把", Some(("得好用", UnknownField)));
         check(Some("无"), "扫把", None);
+        // typed by ear
+        check(None, "立帮净味120大桶", Some(("立邦", KnownName)));
+        check(None, "海添老抽五百的", Some(("海天", KnownName)));
+        check(None, "康师付红烧牛肉桶面", Some(("康师傅", KnownName)));
+        check(None, "卫生纸", None);
+        check(None, "海鲜菇", None);
         check(None, "三只松鼠坚果", Some(("三只松鼠", KnownName)));
         check(None, "apple juice", None);
         check(None, "蒂莱克斯", None);

@@ -114,6 +114,12 @@ impl Normalizer {
         if let Some((brand, None)) = &stated {
             add_stated(&mut named, &canonical, &brand.canonical);
         }
+        if stated.is_none() && !named.iter().any(|found| matches!(found.kind, NamedKind::Brand(_))) {
+            let heard = self.names.misheard(&canonical, |word| self.jieba.has_word(word));
+            if let Some(heard) = heard.filter(|heard| !named.iter().any(|found| found.start < heard.end)) {
+                named.insert(0, heard);
+            }
+        }
         let brand = self.brand(&canonical, &named, stated);
         let barred = barred_for_numbers(&canonical, &named);
         let mut reading = quantities::scan(&canonical, &self.units, &barred);

@@ -14,6 +14,7 @@ pub(crate) fn read(text: &str, variants: &mut Vec<Variant>) {
     freezing_points(text, variants);
     branches(text, variants);
     poles(text, variants);
+    count_grades(text, variants);
 }
 
 fn say(variants: &mut Vec<Variant>, kind: &'static str, value: String) {
@@ -134,6 +135,29 @@ fn poles(text: &str, variants: &mut Vec<Variant>) {
         let ends = !text[p + 1..].starts_with(|c: char| c.is_ascii_alphanumeric());
         if matches!(count, "1" | "2" | "3" | "4") && ends && !glued {
             say(variants, "poles", format!("{count}p"));
+        }
+    }
+}
+
+/// `白虾 41/50`: so many a pound.
+fn count_grades(text: &str, variants: &mut Vec<Variant>) {
+    if !["虾", "shrimp", "prawn"].iter().any(|word| text.contains(word)) {
+        return;
+    }
+    for (slash, _) in text.match_indices(['/', '-']) {
+        let (from, to) = (digits_before(text, slash), digits_at(text, slash + 1));
+        let glued = text[..slash - from.len()].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
+        let ends = !text[slash + 1 + to.len()..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
+        let (Ok(few), Ok(many)) = (from.parse::<u32>(), to.parse::<u32>()) else { continue };
+        if !glued
+            && ends
+            && few >= 6
+            && few < many
+            && many <= 300
+            && to.len() >= 2
+            && many - few <= few.max(10)
+        {
+            say(variants, "count_grade", format!("{few}/{many}"));
         }
     }
 }

@@ -31,6 +31,12 @@ pub(crate) fn read(text: &str, at: usize, context: &Context, reading: &mut Readi
     if *dimension == Dimension::Screw {
         return screw(text, at, end, value, context, reading);
     }
+    if *dimension == Dimension::Voltage {
+        let end = at + prefix.len() + supply(&rest[prefix.len()..])?;
+        reading.quantities.push(Quantity::exact(Dimension::Voltage, number.value, &text[at..end]));
+        reading.spans.push(Stated { start: at, end, kind: StatedKind::Quantity });
+        return Some(end);
+    }
     if text[end..].starts_with(|c: char| c.is_ascii_alphanumeric()) && *dimension != Dimension::Length {
         return None;
     }
@@ -71,6 +77,8 @@ const AMOUNTS: &[(&str, Dimension)] = &[
     ("stage ", Dimension::Stage),
     ("step ", Dimension::Stage),
     ("series ", Dimension::Stage),
+    ("ac", Dimension::Voltage),
+    ("dc", Dimension::Voltage),
     ("m", Dimension::Screw),
 ];
 
@@ -89,8 +97,21 @@ fn allowed(dimension: Dimension, rest: &str, prefix: &str, context: &Context) ->
         Dimension::Pipe => prefix == "dn" || context.has(Topic::Pipe),
         Dimension::Stage => context.has(Topic::Formula),
         Dimension::Screw => rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit),
+        Dimension::Voltage => supply(&rest[prefix.len()..]).is_some(),
         _ => true,
     }
+}
+
+/// The length of a supply voltage as relays, adapters and lamps state it: `AC220V`, `DC12`.
+fn supply(behind: &str) -> Option<usize> {
+    const VOLTAGES: [&str; 20] = [
+        "3", "5", "6", "9", "12", "15", "18", "19", "24", "36", "48", "60", "72", "100", "110", "120", "220",
+        "230", "240", "380",
+    ];
+    let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+    let end = digits + usize::from(behind[digits..].starts_with('v'));
+    let ends = !behind[end..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
+    (VOLTAGES.contains(&&behind[..digits]) && ends).then_some(end)
 }
 
 fn pack(text: &str, at: usize, tail: &str, reading: &mut Reading) -> Option<usize> {

@@ -105,6 +105,26 @@ impl Kinds<'_> {
     }
 }
 
+/// How Chinese text sounds to ears that do not tell zh, ch, sh from z, c, s, nor -ng from -n: syllables with hyphens.
+pub(crate) fn sound(text: &str) -> String {
+    let mut out = String::new();
+    for sound in text.chars().filter_map(|c| c.to_pinyin()) {
+        let plain = sound.plain();
+        let (first, rest) = plain.split_at(plain.len().min(1));
+        out.push_str(first);
+        let rest = match first {
+            "z" | "c" | "s" => rest.strip_prefix('h').unwrap_or(rest),
+            _ => rest,
+        };
+        let open = rest
+            .strip_suffix('g')
+            .filter(|open| open.ends_with("an") || open.ends_with("en") || open.ends_with("in"));
+        out.push_str(open.unwrap_or(rest));
+        out.push('-');
+    }
+    out
+}
+
 /// Toneless pinyin of Chinese characters without blanks; Latin letters are kept, everything else is left out.
 pub(crate) fn pinyin(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);

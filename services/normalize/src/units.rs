@@ -187,6 +187,7 @@ const HOLDS_A_NOUN: &[&str] = &[
     "克重纸",
     "号码鞋",
     "码鞋",
+    "孔",
     "度近视",
     "度老花",
     "t齿",
@@ -264,6 +265,12 @@ impl Unit {
             return false;
         }
         if next.is_ascii_digit() {
+            // `24v70w`, `12v60ah`: ratings written without a gap.
+            if matches!(&*self.alias, "v" | "w" | "a" | "ah") {
+                let tail = rest[end..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+                let letters = tail.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+                return matches!(&tail[..tail.len() - letters], "v" | "w" | "a" | "ah" | "mah" | "hz");
+            }
             // `350ml24瓶` against `32lb650v`.
             let tail = rest[end..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
             return end >= 2 && tail.starts_with(|c: char| !c.is_ascii());

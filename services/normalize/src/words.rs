@@ -163,6 +163,9 @@ impl Words {
                     !alone
                         || stands_alone(text, hit.start, hit.end, is_token)
                         || (variant.kind == "size" && is_worn(text) && beside_han(text, hit.start, hit.end))
+                        || (variant.kind == "sex"
+                            && is_worn(text)
+                            && apart_from_han(text, hit.start, hit.end))
                         || (variant.kind == "texture"
                             && barred.iter().any(|(start, _)| *start == hit.end)
                             && !text[..hit.start].ends_with(char::is_alphanumeric))
@@ -290,12 +293,14 @@ fn inside_code(text: &str, start: usize, end: usize) -> bool {
 }
 
 /// Whether a short word stands for itself: at an end of a Han stretch and of the name, in brackets, between blanks, or
-/// before 色, 款, 味.
+/// before 色, 款, 味, 混合.
 fn stands_alone(text: &str, start: usize, end: usize, is_token: &dyn Fn(usize, usize) -> bool) -> bool {
     let before = text[..start].chars().next_back();
     let after = text[end..].chars().next();
     let is_boundary = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-    let named = matches!(after, Some('色' | '款' | '味' | '号' | '码')) || text[end..].trim_end() == "的";
+    let named = matches!(after, Some('色' | '款' | '味' | '号' | '码'))
+        || text[end..].trim_end() == "的"
+        || text[end..].starts_with("混合");
     if text.as_bytes()[start].is_ascii() {
         return is_boundary(before) && (is_boundary(after) || named);
     }
@@ -304,11 +309,16 @@ fn stands_alone(text: &str, start: usize, end: usize, is_token: &dyn Fn(usize, u
 
 /// Goods that come in sizes written as one letter.
 fn is_worn(text: &str) -> bool {
-    const WORN: [&str; 21] = [
+    const WORN: [&str; 22] = [
         "尿", "裤", "裙", "衣", "衫", "帽", "鞋", "袜", "手套", "口罩", "绳", "围", "兜", "胸背", "护膝",
-        "护腕", "护腰", "头盔", "睡袋", "文胸", "马甲",
+        "护腕", "护腰", "头盔", "睡袋", "文胸", "马甲", "保暖",
     ];
     WORN.iter().any(|word| text.contains(word))
+}
+
+/// `XXL男1套`, `XXL女8405`: between marks and numbers, not inside a word.
+fn apart_from_han(text: &str, start: usize, end: usize) -> bool {
+    !text[..start].ends_with(is_han) && !text[end..].starts_with(is_han)
 }
 
 /// `S尿不湿`, `妙洁S橡胶手套`: a Latin size that touches Chinese text only; the shape in L型 and S钩 is none.
@@ -448,6 +458,18 @@ mod tests {
             ("金龙鱼葵花5L", "oil_kind", "葵花籽油"),
             ("KN95口罩 无阀", "valve", "无阀"),
             ("金标生抽", "label", "金标"),
+            ("尊尼获加黑牌12年", "label", "黑牌"),
+            ("JOHNNIE WALKER Red Label", "label", "红牌"),
+            ("保暖内衣XXL男1套", "sex", "男"),
+            ("鑫源保暖套装XXL女8405", "sex", "女"),
+            ("汇源100%桃混合果汁1L", "flavour", "桃"),
+            ("树脂两眼纽扣 15mm", "outlet_holes", "二孔"),
+            ("Resin Button 4-Hole 24L", "outlet_holes", "四孔"),
+            ("北菲水果罐头椰果425g", "flavour", "椰果"),
+            ("李字电热蚊香液-无味-A", "scent", "无香"),
+            ("白虾 去头 41/50", "count_grade", "41/50"),
+            ("急凍白蝦 去頭 31/40 1.8公斤", "count_grade", "31/40"),
+            ("虾仁 2/3斤", "count_grade", ""),
         ] {
             let parsed = Normalizer::shared().parse(&LocalSku::named("n", "s", name));
             let said: Vec<&str> =

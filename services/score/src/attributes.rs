@@ -123,7 +123,7 @@ fn same_by_trade(a: &Amount, b: &Amount) -> bool {
 
 /// Mass or volume, allowing for one side giving the total of a pack and the other its unit content.
 pub fn content(left: &Profile, right: &Profile, dimension: Dimension) -> AmountRelation {
-    let (a, b) = (of_dimension(&left.quantities, dimension), of_dimension(&right.quantities, dimension));
+    let (a, b) = (stated(left, right, dimension), stated(right, left, dimension));
     let plain = amounts(a, b);
     if plain.relation != Relation::Contradicts {
         return plain;
@@ -135,6 +135,34 @@ pub fn content(left: &Profile, right: &Profile, dimension: Dimension) -> AmountR
         })
     });
     if totals_agree { AmountRelation { relation: Relation::Compatible, ..plain } } else { plain }
+}
+
+/// What `own` states of a dimension. Spirits are 43度 on one label and 43% on the other.
+fn stated<'p>(own: &'p Profile, other: &Profile, dimension: Dimension) -> &'p [Amount] {
+    let found = of_dimension(&own.quantities, dimension);
+    let only_per_cent = found.is_empty()
+        && dimension == Dimension::Alcohol
+        && !of_dimension(&other.quantities, Dimension::Alcohol).is_empty()
+        && of_dimension(&other.quantities, Dimension::Percent).is_empty();
+    if only_per_cent { of_dimension(&own.quantities, Dimension::Percent) } else { found }
+}
+
+/// Mass on one side against volume on the other, a single amount each: a label's 500g and a till's 500ml are one size, 1L and
+/// 500g are not, as what is sold in both weighs about as much as water. 1 alike, less than 0 by how far apart, 0 unknown.
+pub fn mass_to_volume(left: &Profile, right: &Profile) -> f32 {
+    let one = |profile: &Profile, stated: Dimension, silent: Dimension| match (
+        of_dimension(&profile.quantities, stated),
+        of_dimension(&profile.quantities, silent),
+    ) {
+        ([amount], []) if amount.low > 0.0 => Some(amount.low),
+        _ => None,
+    };
+    let of = |a: &Profile, b: &Profile| {
+        Some((one(a, Dimension::Mass, Dimension::Volume)?, one(b, Dimension::Volume, Dimension::Mass)?))
+    };
+    let Some((grams, millilitres)) = of(left, right).or_else(|| of(right, left)) else { return 0.0 };
+    let apart = (grams / millilitres).ln().abs() as f32;
+    if apart < 0.16 { 1.0 } else { -apart.min(3.0) }
 }
 
 /// 海天蚝油260 and 海天蚝油700g: tills leave out the unit. One bare number on the side without mass and volume, one amount

@@ -6,7 +6,7 @@ use crate::attributes::{self, Relation};
 use crate::corpus::Amount;
 use crate::veto::{Veto, snake};
 use domain::quantity::close;
-use domain::{ParsedName, Zone};
+use domain::{Dimension, ParsedName, Zone};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -96,11 +96,24 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
         left.quantities.iter().chain(&right.quantities).map(|q| q.dimension).collect();
     dimensions.sort();
     dimensions.dedup();
+    let has = |n: &ParsedName, dimension| n.quantities.iter().any(|q| q.dimension == dimension);
+    // 43度 on one label, 43% on the other.
+    let says = |own: &ParsedName, other: &ParsedName, dimension: Dimension| {
+        let per_cent = has(other, Dimension::Alcohol)
+            && !has(own, Dimension::Alcohol)
+            && !has(other, Dimension::Percent);
+        match dimension {
+            Dimension::Alcohol if per_cent => Some(Dimension::Percent),
+            Dimension::Percent if per_cent => None,
+            found => Some(found),
+        }
+    };
     for dimension in dimensions {
-        let of = |n: &ParsedName| -> Vec<_> {
-            n.quantities.iter().filter(|q| q.dimension == dimension).cloned().collect()
+        let of = |own: &ParsedName, other: &ParsedName| -> Vec<_> {
+            let wanted = says(own, other, dimension);
+            own.quantities.iter().filter(|q| Some(q.dimension) == wanted).cloned().collect()
         };
-        let (a, b) = (of(left), of(right));
+        let (a, b) = (of(left, right), of(right, left));
         let text = |q: &[domain::Quantity]| q.iter().map(|q| q.text.as_str()).collect::<Vec<_>>().join(" ");
         let total = |x: &[domain::Quantity], n: &ParsedName, y: &[domain::Quantity]| {
             x.iter()
@@ -241,12 +254,20 @@ pub fn group_of_feature(feature: &str) -> Group {
         | "quantities_equal"
         | "quantities_contradict"
         | "quantity_log_ratio"
-        | "number_names_quantity" => Group::Quantity,
+        | "number_names_quantity"
+        | "mass_to_volume" => Group::Quantity,
         "pack" | "pack_log_ratio" | "pack_one_sided" | "marks_differ" | "gift_differs" | "case_differs" => {
             Group::Pack
         }
-        "number_overlap" | "number_common" | "number_unmatched" | "all_number_overlap" | "code"
-        | "code_rarity" | "code_unmatched" | "described_code" => Group::Code,
+        "number_overlap"
+        | "number_common"
+        | "number_unmatched"
+        | "all_number_overlap"
+        | "code"
+        | "code_rarity"
+        | "code_unmatched"
+        | "described_code"
+        | "bare_number_differs" => Group::Code,
         "flavour"
         | "colour"
         | "size_word"

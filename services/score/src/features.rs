@@ -7,7 +7,7 @@ use domain::{BrandSource, Dimension, Mark};
 use rapidfuzz::distance::{indel, lcs_seq};
 
 /// What is compared about two names alone, in the order of [`fill`].
-pub const PAIR: [&str; 68] = [
+pub const PAIR: [&str; 73] = [
     // likeness
     "cosine",
     "text_likeness",
@@ -82,6 +82,12 @@ pub const PAIR: [&str; 68] = [
     "gtin",
     "price_log_ratio",
     "price_known",
+    // further
+    "mass_to_volume",
+    "bare_number_differs",
+    "front_unmatched",
+    "end_unmatched",
+    "pinyin_contained",
 ];
 
 /// What the pair is among the other candidates of both records ([`crate::context`]).
@@ -422,8 +428,39 @@ pub fn fill(left: &Profile, right: &Profile, likeness: Likeness, out: &mut [f32]
         gtins(left, right),
         price.unwrap_or(0.0),
         f32::from(price.is_some()),
+        attributes::mass_to_volume(left, right),
+        f32::from(bare_number_differs(left, right)),
+        ends_unmatched(left, right, |text, length| &text[..length]),
+        ends_unmatched(left, right, |text, length| &text[text.len() - length..]),
+        if crossing || left.han_share == 0.0 {
+            -0.1
+        } else {
+            let common = lcs_seq::similarity(left.pinyin.iter().copied(), right.pinyin.iter().copied());
+            common as f32 / left.pinyin.len().min(right.pinyin.len()).max(1) as f32
+        },
     ];
     out[..PAIR.len()].copy_from_slice(&values);
+}
+
+/// Both names keep numbers that the other does not state in any way: 登海618 and 登海605.
+fn bare_number_differs(left: &Profile, right: &Profile) -> bool {
+    let keeps = |own: &Profile, other: &Profile| {
+        own.numbers.iter().any(|number| {
+            !other.all_numbers.contains(number)
+                && !other.codes_text.iter().any(|code| code.parse::<f32>() == Ok(*number))
+        })
+    };
+    keeps(left, right) && keeps(right, left)
+}
+
+/// How much of the two names' first (or last) two characters the other does not hold anywhere: brands stand in front,
+/// things at the end, also those that no lexicon knows. 0, 0.5 or 1.
+fn ends_unmatched(left: &Profile, right: &Profile, end: impl Fn(&[u16], usize) -> &[u16]) -> f32 {
+    let missing = |own: &Profile, other: &Profile| {
+        let part = end(&own.residual, own.residual.len().min(2));
+        !part.is_empty() && !other.whole.windows(part.len()).any(|window| window == part)
+    };
+    f32::from(u8::from(missing(left, right)) + u8::from(missing(right, left))) / 2.0
 }
 
 /// 1 same brand, -1 two different ones, 0 unknown; a brand that only one side states scores by whether the other's

@@ -20,7 +20,7 @@ pub enum Veto {
 /// Variant kinds whose values exclude each other. A kind is here when, over labelled pairs of all sets at hand, it
 /// contradicts on hard negatives at least five times as often as on true pairs; form, dairy and paper_form are
 /// not, and effect (45 to 3 within a script, 4 to 21 across) is one within a script only.
-pub const KINDS: [&str; 99] = [
+pub const KINDS: [&str; 100] = [
     "flavour",
     "scent",
     "colour",
@@ -120,6 +120,7 @@ pub const KINDS: [&str; 99] = [
     "burner",
     "zone",
     "net",
+    "count_grade",
 ];
 
 /// Of these, the kinds that are translated too loosely to exclude each other across scripts: of the English-Chinese

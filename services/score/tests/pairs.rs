@@ -15,6 +15,8 @@ fn name(words: &str) -> ParsedName {
                 "mass" => Dimension::Mass,
                 "length" => Dimension::Length,
                 "voltage" => Dimension::Voltage,
+                "alcohol" => Dimension::Alcohol,
+                "percent" => Dimension::Percent,
                 other => panic!("no dimension {other} in this table"),
             };
             let (low, high) = value.split_once('~').unwrap_or((value, value));
@@ -84,6 +86,8 @@ fn only_stated_contradictions_are_vetoes() {
     check_veto("饮料 #500 x24", "饮料 volume:330", None);
     check_veto("手套 size=l", "手套 size=xl", Some("size"));
     check_veto("手套 size=m", "手套 size=m-l", None);
+    check_veto("二锅头 alcohol:43", "erguotou percent:56", Some("alcohol"));
+    check_veto("二锅头 alcohol:56", "erguotou percent:56", None);
     check_veto("轮胎 tyre=205/55r16", "轮胎 tyre=215/60r16", Some("tyre"));
     check_veto("机油 viscosity=5w30", "机油 viscosity=5w40", Some("viscosity"));
 }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::{convert, names, watch};
 use api::v1;
 use domain::{Master, MasterId, SkuKey, Stored, Version};
-use live::{Eye, Force, GoldenField, HandLink, HandMerge};
+use live::{Eye, Force, GoldenField, HandLink, HandMerge, HandRevert};
 use std::sync::Arc;
 use store::{Deleted, Page, Role};
 use tokio_stream::wrappers::ReceiverStream;
@@ -59,7 +59,10 @@ pub fn eye(caller: &Caller) -> Eye {
     }
 }
 
-const NOT_TRIED: &str = "validate_only is not done yet for this rpc: leave it away";
+/// Place in the change log; 0 for what was only tried.
+fn place(ack: &store::Ack, only: bool) -> i64 {
+    if only { 0 } else { ack.last.0 }
+}
 
 #[tonic::async_trait]
 impl v1::master_service_server::MasterService for Masters {
@@ -137,9 +140,6 @@ impl v1::master_service_server::MasterService for Masters {
         let shared = self.0.clone();
         self.0
             .call("MasterService.LinkSku", Right::Decide, request, |caller, message| async move {
-                if message.validate_only {
-                    return Err(Failure::Unimplemented(NOT_TRIED));
-                }
                 let call = HandLink {
                     master: names::parse_master("name", &message.name)?,
                     sku: names::parse_sku("sku", &message.sku)?,
@@ -147,10 +147,11 @@ impl v1::master_service_server::MasterService for Masters {
                     reason: message.reason.clone(),
                     force: force(message.force),
                 };
-                let writer = caller.writer(&message.request_id, &message, &message.name);
+                let writer =
+                    caller.writer(&message.request_id, &message, &message.name).trying(message.validate_only);
                 let ack = shared.live.link_by_hand(&call, &writer).await?;
                 let master = Some(shared.master_message(&call.master).await?);
-                Ok(v1::LinkSkuResponse { master, change_sequence: ack.last.0 })
+                Ok(v1::LinkSkuResponse { master, change_sequence: place(&ack, message.validate_only) })
             })
             .await
     }
@@ -162,9 +163,6 @@ impl v1::master_service_server::MasterService for Masters {
         let shared = self.0.clone();
         self.0
             .call("MasterService.UnlinkSku", Right::Decide, request, |caller, message| async move {
-                if message.validate_only {
-                    return Err(Failure::Unimplemented(NOT_TRIED));
-                }
                 let call = HandLink {
                     master: names::parse_master("name", &message.name)?,
                     sku: names::parse_sku("sku", &message.sku)?,
@@ -172,7 +170,8 @@ impl v1::master_service_server::MasterService for Masters {
                     reason: message.reason.clone(),
                     force: Force::No,
                 };
-                let writer = caller.writer(&message.request_id, &message, &message.name);
+                let writer =
+                    caller.writer(&message.request_id, &message, &message.name).trying(message.validate_only);
                 let ack = shared.live.unlink_by_hand(&call, &writer).await?;
                 let own = shared.live.store().masters_of(std::slice::from_ref(&call.sku)).await?;
                 let own_master = match own.get(&call.sku) {
@@ -182,7 +181,7 @@ impl v1::master_service_server::MasterService for Masters {
                 Ok(v1::UnlinkSkuResponse {
                     master: Some(shared.master_message(&call.master).await?),
                     own_master,
-                    change_sequence: ack.last.0,
+                    change_sequence: place(&ack, message.validate_only),
                 })
             })
             .await
@@ -195,9 +194,6 @@ impl v1::master_service_server::MasterService for Masters {
         let shared = self.0.clone();
         self.0
             .call("MasterService.MergeMasters", Right::Approve, request, |caller, message| async move {
-                if message.validate_only {
-                    return Err(Failure::Unimplemented(NOT_TRIED));
-                }
                 most("sources", &message.sources, 100)?;
                 let parse = |name: &String| names::parse_master("sources", name);
                 let call = HandMerge {
@@ -208,10 +204,11 @@ impl v1::master_service_server::MasterService for Masters {
                     force: force(message.force),
                     eye: eye(&caller),
                 };
-                let writer = caller.writer(&message.request_id, &message, &message.name);
+                let writer =
+                    caller.writer(&message.request_id, &message, &message.name).trying(message.validate_only);
                 let ack = shared.live.merge_by_hand(&call, &writer).await?;
                 let master = Some(shared.master_message(&call.master).await?);
-                Ok(v1::MergeMastersResponse { master, change_sequence: ack.last.0 })
+                Ok(v1::MergeMastersResponse { master, change_sequence: place(&ack, message.validate_only) })
             })
             .await
     }
@@ -223,21 +220,23 @@ impl v1::master_service_server::MasterService for Masters {
         let shared = self.0.clone();
         self.0
             .call("MasterService.SplitMaster", Right::Approve, request, |caller, message| async move {
-                if message.validate_only {
-                    return Err(Failure::Unimplemented(NOT_TRIED));
-                }
                 most("skus", &message.skus, 1_000)?;
                 let master = names::parse_master("name", &message.name)?;
                 let parse = |name: &String| names::parse_sku("skus", name);
                 let skus: Vec<SkuKey> = message.skus.iter().map(parse).collect::<Result<_, _>>()?;
                 let expect = convert::parse_etag("etag", &message.etag)?;
-                let writer = caller.writer(&message.request_id, &message, &message.name);
+                let writer =
+                    caller.writer(&message.request_id, &message, &message.name).trying(message.validate_only);
                 let ack = shared.live.split_by_hand(&master, &skus, expect, &message.reason, &writer).await?;
                 let new = MasterId::new(&String::from_utf8_lossy(&ack.response));
+                let new_master = match message.validate_only {
+                    true => None,
+                    false => Some(shared.master_message(&new).await?),
+                };
                 Ok(v1::SplitMasterResponse {
                     master: Some(shared.master_message(&master).await?),
-                    new_master: Some(shared.master_message(&new).await?),
-                    change_sequence: ack.last.0,
+                    new_master,
+                    change_sequence: place(&ack, message.validate_only),
                 })
             })
             .await
@@ -250,9 +249,6 @@ impl v1::master_service_server::MasterService for Masters {
         let shared = self.0.clone();
         self.0
             .call("MasterService.UpdateMaster", Right::Decide, request, |caller, message| async move {
-                if message.validate_only {
-                    return Err(Failure::Unimplemented(NOT_TRIED));
-                }
                 let from = message.master.clone().ok_or_else(|| Failure::required("master"))?;
                 let id = names::parse_master("master.name", &from.name)?;
                 let mask = message.update_mask.as_ref().map(|mask| mask.paths.clone()).unwrap_or_default();
@@ -275,10 +271,11 @@ impl v1::master_service_server::MasterService for Masters {
                     values.push((field, value));
                 }
                 let expect = convert::parse_etag("master.etag", &from.etag)?;
-                let writer = caller.writer(&message.request_id, &message, &from.name);
+                let writer =
+                    caller.writer(&message.request_id, &message, &from.name).trying(message.validate_only);
                 let ack = shared.live.override_golden(&id, &values, expect, &writer).await?;
                 let master = Some(shared.master_message(&id).await?);
-                Ok(v1::UpdateMasterResponse { master, change_sequence: ack.last.0 })
+                Ok(v1::UpdateMasterResponse { master, change_sequence: place(&ack, message.validate_only) })
             })
             .await
     }
@@ -356,10 +353,29 @@ impl v1::master_service_server::MasterService for Masters {
         &self,
         request: Request<v1::RevertMasterRequest>,
     ) -> Result<Response<v1::RevertMasterResponse>, Status> {
+        let shared = self.0.clone();
         self.0
-            .call("MasterService.RevertMaster", Right::Approve, request, |_, _| async move {
-                let text = "reverting a master is not done yet: use SplitMaster, LinkSku and UnlinkSku";
-                Err(Failure::Unimplemented(text))
+            .call("MasterService.RevertMaster", Right::Approve, request, |caller, message| async move {
+                if message.revision < 1 {
+                    return Err(Failure::field(
+                        "revision",
+                        "must be a revision of ListMasterRevisions, 1 or more",
+                    ));
+                }
+                let call = HandRevert {
+                    master: names::parse_master("name", &message.name)?,
+                    revision: Version(message.revision),
+                    expect: convert::parse_etag("etag", &message.etag)?,
+                    reason: message.reason.clone(),
+                };
+                let writer =
+                    caller.writer(&message.request_id, &message, &message.name).trying(message.validate_only);
+                let reverted = shared.live.revert_by_hand(&call, &writer).await?;
+                Ok(v1::RevertMasterResponse {
+                    master: Some(shared.master_message(&call.master).await?),
+                    left_out: reverted.left_out.iter().map(names::sku).collect(),
+                    change_sequence: place(&reverted.ack, message.validate_only),
+                })
             })
             .await
     }

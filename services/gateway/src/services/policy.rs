@@ -2,6 +2,7 @@
 
 use crate::call::{Right, Shared};
 use crate::failure::Failure;
+use crate::operations::Operations;
 use crate::{convert, names};
 use api::v1;
 use domain::{Activity, Eyes, Policy, PolicyScope, Stored};
@@ -11,7 +12,7 @@ use store::{Batch, Mutation, Page, StoreError};
 use tonic::{Request, Response, Status};
 
 #[derive(Clone)]
-pub struct Policies(pub Arc<Shared>);
+pub struct Policies(pub Arc<Shared>, pub Arc<Operations>);
 
 impl Shared {
     /// All versions; few.
@@ -173,11 +174,24 @@ impl v1::policy_service_server::PolicyService for Policies {
         &self,
         request: Request<v1::SimulatePolicyRequest>,
     ) -> Result<Response<v1::SimulatePolicyResponse>, Status> {
+        let (shared, operations) = (self.0.clone(), self.1.clone());
         self.0
-            .call("PolicyService.SimulatePolicy", Right::Administer, request, |_, _| async move {
-                Err(Failure::Unimplemented(
-                    "simulating a policy is not done yet: link a copy of the store with the bulk command",
-                ))
+            .call("PolicyService.SimulatePolicy", Right::Administer, request, |_, message| async move {
+                let (scope, version) = names::parse_policy("name", &message.name)?;
+                let policy = shared.policy(&scope, version).await?.value;
+                let live = shared.live.clone();
+                let operation = operations.begin("simulate", "SimulatePolicyResult", async move {
+                    let found = live.simulate(&policy).await?;
+                    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+                    Ok(v1::SimulatePolicyResult {
+                        links_gained: count(found.links_gained),
+                        links_lost: count(found.links_lost),
+                        reviews_gained: count(found.reviews_gained),
+                        reviews_lost: count(found.reviews_lost),
+                        decisions_contradicted: count(found.decisions_contradicted),
+                    })
+                })?;
+                Ok(v1::SimulatePolicyResponse { operation: Some(operation) })
             })
             .await
     }

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::{convert, names};
 use api::v1;
 use domain::{Actor, Review, ReviewId, ReviewState, Stored};
-use live::{Answer, Decided, now};
+use live::{Answer, Decided, Settled, now};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Batch, Claim, DecisionFilter, Deleted, Expect, Mutation, Page, ReviewFilter};
@@ -66,6 +66,7 @@ impl Shared {
             master: decided.master.as_ref().map(names::master).unwrap_or_default(),
             needs_second_person: decided.needs_second_person,
             change_sequence: decided.ack.last.0,
+            settled_meanwhile: false,
         })
     }
 }
@@ -278,12 +279,31 @@ impl v1::review_service_server::ReviewService for Reviews {
         &self,
         request: Request<v1::BatchDecideReviewsRequest>,
     ) -> Result<Response<v1::BatchDecideReviewsResponse>, Status> {
+        let shared = self.0.clone();
         self.0
-            .call("ReviewService.BatchDecideReviews", Right::Decide, request, |_, _| async move {
-                // One answer may settle or change the next question: all or none needs one plan over all of them.
-                Err(Failure::Unimplemented(
-                    "deciding several at once is not done yet: call DecideReview for each",
-                ))
+            .call("ReviewService.BatchDecideReviews", Right::Decide, request, |caller, message| async move {
+                most("requests", &message.requests, MOST_AT_ONCE)?;
+                let mut names: Vec<&str> = message.requests.iter().map(|one| one.name.as_str()).collect();
+                names.sort_unstable();
+                if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
+                    return Err(Failure::field("requests", format!("names {} twice", twice[0])));
+                }
+                let answers =
+                    message.requests.iter().map(|one| answer(&caller, one)).collect::<Result<Vec<_>, _>>()?;
+                let subject = format!("{} reviews", answers.len());
+                let writer = caller.writer(&message.request_id, &message, &subject);
+                let mut responses = Vec::with_capacity(answers.len());
+                for settled in shared.live.decide_all(&answers, &writer).await? {
+                    responses.push(match settled {
+                        Settled::Decided(decided) => shared.decided_message(&decided).await?,
+                        Settled::Meanwhile(id) => v1::DecideReviewResponse {
+                            review: Some(shared.review_message(&shared.review(&id).await?).await?),
+                            settled_meanwhile: true,
+                            ..Default::default()
+                        },
+                    });
+                }
+                Ok(v1::BatchDecideReviewsResponse { responses })
             })
             .await
     }
