@@ -22,8 +22,6 @@ pub enum Failure {
     Denied(String),
     /// A limit of this server.
     Exhausted(String),
-    /// Not done yet by this server.
-    Unimplemented(&'static str),
     /// The caller has to change something first.
     Precondition {
         reason: &'static str,
@@ -84,7 +82,6 @@ fn status(failure: &Failure) -> Status {
         Failure::Unauthenticated(text) => with(Code::Unauthenticated, "NO_VALID_KEY", (*text).to_owned()),
         Failure::Denied(text) => with(Code::PermissionDenied, "ROLE_TOO_SMALL", text.clone()),
         Failure::Exhausted(text) => with(Code::ResourceExhausted, "LIMIT_REACHED", text.clone()),
-        Failure::Unimplemented(text) => with(Code::Unimplemented, "NOT_DONE_YET", (*text).to_owned()),
         Failure::Precondition { reason, text } => with(Code::FailedPrecondition, reason, text.clone()),
         Failure::NotFound(text) => with(Code::NotFound, "NOT_FOUND", text.clone()),
         Failure::AlreadyRunning(text) => with(Code::AlreadyExists, "ALREADY_RUNNING", text.clone()),

@@ -1,15 +1,19 @@
 //! What people do to several things at once, only try, or take back as a whole.
+#![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 mod support;
 
 use api::v1;
+use api::v1::admin_service_client::AdminServiceClient;
 use api::v1::catalog_service_client::CatalogServiceClient;
 use api::v1::master_service_client::MasterServiceClient;
+use api::v1::match_service_client::MatchServiceClient;
 use api::v1::operation_service_client::OperationServiceClient;
 use api::v1::policy_service_client::PolicyServiceClient;
 use api::v1::review_service_client::ReviewServiceClient;
 use prost::Message as _;
 use support::{Running, Transport, update};
+use tokio_stream::StreamExt;
 use tonic::Code;
 
 struct Clients {
@@ -254,4 +258,59 @@ async fn a_policy_is_simulated_before_it_holds() {
     assert_eq!((same.links_gained, same.links_lost), (0, 0), "{same:?}");
     assert!(strict.links_lost > 10 && strict.links_gained == 0, "{strict:?}");
     assert!(strict.reviews_gained > 0, "what was linked is asked: {strict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_restored_under_the_running_server() {
+    let mut at = Clients::new().await;
+    let mut admin = AdminServiceClient::new(at.running.admin());
+    let mut operations = OperationServiceClient::new(at.running.admin());
+    let ended = async |operations: &mut OperationServiceClient<Transport>,
+                       operation: Option<v1::Operation>| {
+        let wait = v1::WaitOperationRequest { name: operation.unwrap().name, ..Default::default() };
+        let operation = operations.wait_operation(wait).await.unwrap().into_inner().operation.unwrap();
+        let Some(v1::operation::Result::Response(any)) = operation.result else { panic!("{operation:?}") };
+        v1::BackupResult::decode(any.value.as_slice()).unwrap()
+    };
+    let sku = "nodes/shop/skus/A000";
+    let before = at.sku(sku).await;
+    let backup = v1::CreateBackupRequest { file_name: "then.db".to_owned() };
+    let operation = admin.create_backup(backup).await.unwrap().into_inner().operation;
+    let kept = ended(&mut operations, operation).await;
+
+    let mut watch = at.masters.watch_changes(v1::WatchChangesRequest::default()).await.unwrap().into_inner();
+    at.catalog.update_sku(update(sku, "立白洗洁精1L")).await.unwrap();
+    at.catalog.update_sku(update("nodes/erp/skus/NEW", "海天酱油 500ml")).await.unwrap();
+    let after = at.written().await;
+    let restore = v1::RestoreBackupRequest { file_name: "then.db".to_owned(), validate_only: true };
+    let operation = admin.restore_backup(restore.clone()).await.unwrap().into_inner().operation;
+    assert_eq!(ended(&mut operations, operation).await.sku_count, kept.sku_count);
+    assert_eq!(at.written().await, after, "only tried");
+
+    let restore = v1::RestoreBackupRequest { validate_only: false, ..restore };
+    let operation = admin.restore_backup(restore).await.unwrap().into_inner().operation;
+    assert_eq!(ended(&mut operations, operation).await.sku_count, kept.sku_count);
+    let now = at.sku(sku).await;
+    assert_eq!(
+        (now.attributes, now.master, now.match_state),
+        (before.attributes, before.master, before.match_state)
+    );
+    let gone = v1::GetSkuRequest { name: "nodes/erp/skus/NEW".to_owned(), ..Default::default() };
+    assert_eq!(at.catalog.get_sku(gone).await.unwrap_err().code(), Code::NotFound);
+    // Who watched is told to begin anew, and who asks with an old place too.
+    let told = loop {
+        match watch.next().await.unwrap() {
+            Ok(_) => {}
+            Err(told) => break told,
+        }
+    };
+    assert_eq!(told.code(), Code::OutOfRange, "{told:?}");
+    // It goes on: finds what is there, links what is new.
+    let kiosk = at.catalog.update_sku(update("nodes/erp/skus/NEW2", "可口可乐零度 330ml")).await.unwrap();
+    assert!(kiosk.into_inner().change_sequence > after.0);
+    let mut matches = MatchServiceClient::new(at.running.admin());
+    let find = v1::FindMatchesRequest { query: support::free("海天酱油 0.5升"), ..Default::default() };
+    let found = matches.find_matches(find).await.unwrap().into_inner().matches;
+    assert!(found.iter().any(|one| one.sku.as_ref().unwrap().name == sku), "{found:?}");
+    at.is_sound().await;
 }

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -235,6 +236,17 @@ impl Live {
         let unlinked = self.read(|world| unlinked(&world.ledger))?;
         tracing::info!(records = self.len(), unlinked = unlinked.len(), "the index is built");
         self.link_all(unlinked, Splits::Held).await
+    }
+
+    /// Puts a backup in the place of the store's contents, and builds the index from it; meanwhile every call says
+    /// [`LiveError::Building`].
+    pub async fn restore(&self, from: &Path) -> Result<store::BackupReport> {
+        let writing = self.write().await;
+        let report = self.0.store.restore_here(from).await?;
+        *self.lock_world_mut() = None;
+        drop(writing);
+        self.build().await?;
+        Ok(report)
     }
 
     async fn full_run(&self) -> Result<World> {

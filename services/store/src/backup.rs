@@ -63,6 +63,35 @@ impl Store {
         Ok(BackupReport { bytes, sequence, skus, findings })
     }
 
+    /// Puts a sound backup in the place of this store's contents while it is open: catalogue, masters, reviews, decisions and
+    /// policies are as they were then. Keys, logins and the audit log stay as they are: a restore brings no revoked key
+    /// back and takes no trace away. The change log begins anew after its last number, so that every reader of it is told
+    /// ([`StoreError::CursorTooOld`]) to read everything again. [`StoreError::Unsupported`] on PostgreSQL.
+    pub async fn restore_here(&self, from: &Path) -> Result<BackupReport> {
+        let Db::Sqlite { writer, .. } = &self.db else {
+            return Err(StoreError::Unsupported {
+                what: "restore",
+                instead: "use pg_restore or a base backup",
+            });
+        };
+        let report = Self::check_backup(from).await?;
+        if let Some(finding) = report.findings.first() {
+            let rule = format!("is not sound: {} is broken by {}", finding.rule, finding.subject);
+            return Err(StoreError::precondition(&from.display(), rule));
+        }
+        let kept = ["api_keys", "users", "audit", "counters"];
+        let finish = [
+            "DELETE FROM changes",
+            "DELETE FROM positions",
+            "UPDATE counters SET value = value + 1 WHERE name = 'change'",
+            "UPDATE counters SET value = (SELECT value FROM counters WHERE name = 'change') WHERE name = 'floor'",
+        ];
+        let options = writer.connect_options().as_ref().clone();
+        crate::sql::replace_contents(options, from, &kept, &finish).await?;
+        self.signal.announce(self.last_sequence().await?);
+        Ok(report)
+    }
+
     /// Puts a sound backup where a store shall be opened; the place must be free (move the old store's file, `-wal`
     /// and `-shm` away first).
     pub async fn restore(from: &Path, to: &Path) -> Result<BackupReport> {

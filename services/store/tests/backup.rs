@@ -51,6 +51,51 @@ async fn a_backup_under_load_restores() {
     assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
 }
 
+async fn name_of(store: &Store) -> String {
+    store.sku(&key("a", "1")).await.unwrap().unwrap().value.sku.name
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_store_goes_back_to_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let [truth, copy] = ["truth.db", "copy.db"].map(|name| folder.path().join(name));
+    let store = open(&truth).await;
+    store.commit(&batch(1).with(put_node("a")).with(put_sku("a", "1", "可乐"))).await.unwrap();
+    store.backup(&copy).await.unwrap();
+    store.commit(&batch(2).with(put_node("b")).with(put_sku("a", "1", "雪碧"))).await.unwrap();
+    store.commit(&batch(3).with(put_sku("a", "2", "酱油"))).await.unwrap();
+    let audit = |store: Store| async move {
+        let all = store.audit_events(&Default::default(), &store::Page::first(100)).await.unwrap();
+        all.items.len()
+    };
+    let (last, events) = (store.last_sequence().await.unwrap(), audit(store.clone()).await);
+    let mut follower = store.follow(last);
+
+    let report = store.restore_here(&copy).await.unwrap();
+    assert_eq!(report.skus, 1);
+    assert_eq!(name_of(&store).await, "可乐");
+    assert!(store.node(&node("b").id).await.unwrap().is_none(), "what came after is gone");
+    assert_eq!(audit(store.clone()).await, events, "the audit log keeps its traces");
+    for cursor in [domain::Sequence(0), last] {
+        let told = store.changes_after(cursor, 10).await;
+        assert!(matches!(told, Err(StoreError::CursorTooOld { .. })), "{cursor}: {told:?}");
+    }
+    assert!(matches!(follower.next(10).await, Err(StoreError::CursorTooOld { .. })));
+    let now = store.last_sequence().await.unwrap();
+    assert!(now > last);
+    store.commit(&batch(4).with(put_sku("a", "3", "盐"))).await.unwrap();
+    assert_eq!(store.changes_after(now, 10).await.unwrap().len(), 1);
+    assert_eq!(store.verify().await.unwrap(), []);
+
+    // Twice the same, and a file that is no store changes nothing.
+    store.restore_here(&copy).await.unwrap();
+    assert_eq!(store.verify().await.unwrap(), []);
+    let rubbish = folder.path().join("rubbish.db");
+    fs::write(&rubbish, b"not a store").unwrap();
+    assert!(store.restore_here(&rubbish).await.is_err());
+    assert_eq!(name_of(&store).await, "可乐");
+}
+
 #[tokio::test]
 async fn what_is_no_store_is_not_restored() {
     let folder = tempfile::tempdir().unwrap();

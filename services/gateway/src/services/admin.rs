@@ -118,18 +118,24 @@ impl v1::admin_service_server::AdminService for Administration {
     ) -> Result<Response<v1::RestoreBackupResponse>, Status> {
         let (shared, operations) = (self.0.clone(), self.1.clone());
         self.0
-            .call("AdminService.RestoreBackup", Right::Administer, request, |_, message| async move {
+            .call("AdminService.RestoreBackup", Right::Administer, request, |caller, message| async move {
                 let path = shared.backup_file(&message.file_name)?;
-                if !message.validate_only {
-                    let text = "restoring under a running server is not done yet: stop it, put the backup in the place of \
-                                store.db, start it; validate_only checks a backup";
-                    return Err(Failure::Unimplemented(text));
+                if shared.live.store().backend() != Backend::Sqlite {
+                    let instead = "use pg_restore or a base backup";
+                    return Err(store::StoreError::Unsupported { what: "restore", instead }.into());
                 }
-                let name = message.file_name;
+                let (live, name) = (shared.live.clone(), message.file_name);
+                if !message.validate_only {
+                    shared.note("AdminService.RestoreBackup", caller.actor(), &name).await?;
+                }
                 let operation = operations.begin("restore", "BackupResult", async move {
+                    if !message.validate_only {
+                        return Ok(backup_result(&name, &live.restore(&path).await?));
+                    }
                     let report = Store::check_backup(&path).await?;
                     if let Some(finding) = report.findings.first() {
-                        let text = format!("{name} is not sound: {} is broken by {}", finding.rule, finding.subject);
+                        let text =
+                            format!("{name} is not sound: {} is broken by {}", finding.rule, finding.subject);
                         return Err(Failure::Precondition { reason: "NOT_SOUND", text });
                     }
                     Ok(backup_result(&name, &report))

@@ -148,6 +148,49 @@ pub(crate) async fn on_own_connection(
     done.map(|_| ())
 }
 
+/// Puts the contents of another file in the place of a store's own, in one transaction: nobody sees half of it, and writers
+/// wait. Tables in `kept` stay as they are; `finish` runs inside the transaction, at its end. On a connection of its own, which
+/// goes with whoever waits for it: rows are compared with what they refer to at the end, not at every step.
+pub(crate) async fn replace_contents(
+    options: SqliteConnectOptions,
+    from: &Path,
+    kept: &[&str],
+    finish: &[&'static str],
+) -> Result<()> {
+    let from = from.to_str().ok_or_else(|| StoreError::invalid("backup path", "is not UTF-8"))?;
+    let mut connection = options.foreign_keys(false).connect().await.map_err(sqlx_error)?;
+    let attach = "ATTACH DATABASE $1 AS restored";
+    Conn::Sqlite(&mut connection).run(attach, vec![Value::Text(Some(from.to_owned()))]).await?;
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(sqlx_error)?;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM restored.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'
+         AND name <> '_sqlx_migrations' ORDER BY name",
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(sqlx_error)?;
+    for table in tables.iter().filter(|table| !kept.contains(&table.as_str())) {
+        // Names of our own tables, of the schema that was just found to be this version's: nothing of a caller's.
+        let empty = format!("DELETE FROM main.{table}");
+        let fill = format!("INSERT INTO main.{table} SELECT * FROM restored.{table}");
+        for sql in [empty, fill] {
+            Conn::Sqlite(&mut tx).run(sql, Vec::new()).await?;
+        }
+    }
+    for sql in finish {
+        Conn::Sqlite(&mut tx).run(*sql, Vec::new()).await?;
+    }
+    let broken = Conn::Sqlite(&mut tx).rows("PRAGMA main.foreign_key_check", Vec::new()).await?;
+    if !broken.is_empty() {
+        return Err(StoreError::precondition(
+            &from,
+            "refers to rows that it does not hold: it is no backup of a store",
+        ));
+    }
+    tx.commit().await.map_err(sqlx_error)?;
+    connection.close().await.map_err(sqlx_error)
+}
+
 /// Opens a SQLite file for reading, which must be of this version or older, and is left as it is.
 pub(crate) async fn open_copy(path: &Path) -> Result<Db> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);

@@ -16,7 +16,7 @@ mod value;
 
 pub(crate) use chunks::chunks;
 pub(crate) use conn::Conn;
-pub(crate) use db::{Db, on_own_connection, open_copy};
+pub(crate) use db::{Db, on_own_connection, open_copy, replace_contents};
 pub(crate) use entity::{Entity, delete, delete_where, find, load, select, upsert};
 pub(crate) use filter::Filter;
 pub(crate) use row::Row;
