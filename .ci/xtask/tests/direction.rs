@@ -20,7 +20,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("live", &["domain", "retrieve", "score", "link", "engine", "store"]),
     ("api", &[]),
     ("gateway", &["domain", "engine", "live", "store", "api"]),
-    ("console", &["domain", "engine"]),
+    ("show", &["normalize", "engine"]),
+    ("console", &["domain", "engine", "live", "show", "store"]),
     (
         "tongpin",
         &[
@@ -37,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "live",
             "api",
             "gateway",
+            "show",
             "console",
         ],
     ),

@@ -15,8 +15,6 @@ mod explanation;
 mod failure;
 mod files;
 mod folder;
-mod kinds;
-mod lang;
 mod memory;
 mod model_folder;
 mod progress;
@@ -25,6 +23,7 @@ mod report;
 mod stop;
 mod summary;
 
+use show::{kinds, lang};
 use commands::Finish;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;

@@ -1,14 +1,13 @@
 //! report.html: one self-contained page, no script and no request to anywhere. Both languages are in the page; two
 //! radio buttons and a style rule show one of them. Colours follow the reader's light or dark preference.
 
-mod compare;
-mod html;
 mod pages;
 mod picture;
 mod reliability;
 mod scores;
 
-pub use html::cut as cut_name;
+pub use show::html::cut as cut_name;
+use show::{compare, html};
 pub use scores::{Scores, render as render_scores};
 
 use crate::lang::Language;

@@ -5,6 +5,7 @@ pub use engine::Language;
 use std::ffi::OsString;
 
 /// `say!(language, "English {x}", "中文 {x}")`: a `String` in one of them.
+#[macro_export]
 macro_rules! say {
     ($language:expr, $en:literal, $zh:literal $(,)?) => {
         match $language {
@@ -13,7 +14,7 @@ macro_rules! say {
         }
     };
 }
-pub(crate) use say;
+pub use crate::say;
 
 /// One of two texts without placeholders.
 pub fn pick(language: Language, en: &'static str, zh: &'static str) -> &'static str {

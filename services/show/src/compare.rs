@@ -3,7 +3,7 @@
 //! (`Coca-Cola` for 可口可乐), by the place where `normalize` read it. Characters that no statement explains and that
 //! the other name does not have are marked faintly.
 
-use super::html::{NAME_LIMIT, cut, push_escaped};
+use crate::html::{NAME_LIMIT, cut, push_escaped};
 use crate::kinds::{self, Statement, Verdict};
 use normalize::{Normalizer, SpanKind};
 

@@ -1,0 +1,73 @@
+// Keys for buttons, a sign of life for leases, and an answer that is kept while the connection is gone. Without this script
+// every page works as plain forms.
+"use strict";
+
+const typing = (target) =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
+    (target.tagName === "INPUT" && !/^(radio|checkbox|submit|button)$/.test(target.type)));
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (typing(event.target)) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const open = document.querySelector("dialog[open]");
+  if (open) return;
+  // Enter on a focused control is that control's own.
+  if (event.key === "Enter" && event.target instanceof HTMLElement && /^(A|BUTTON|SUMMARY)$/.test(event.target.tagName)) return;
+  for (const control of document.querySelectorAll("[data-key]")) {
+    if (control.dataset.key !== event.key) continue;
+    event.preventDefault();
+    if (control.tagName === "SUMMARY") control.parentElement.open = !control.parentElement.open;
+    else control.click();
+    return;
+  }
+});
+
+for (const button of document.querySelectorAll("[data-dialog]")) {
+  button.addEventListener("click", () => document.getElementById(button.dataset.dialog).showModal());
+}
+
+// A form is sent once, and only while there is a connection; until then the page keeps it.
+const offline = document.querySelector(".offline");
+let kept = null;
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "dialog") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  if (!navigator.onLine) {
+    event.preventDefault();
+    kept = { form, submitter: event.submitter };
+    offline.hidden = false;
+    return;
+  }
+  form.dataset.sent = "1";
+  document.documentElement.classList.add("sending");
+});
+window.addEventListener("online", () => {
+  offline.hidden = true;
+  if (!kept) return;
+  const { form, submitter } = kept;
+  kept = null;
+  form.requestSubmit(submitter);
+});
+window.addEventListener("offline", () => { offline.hidden = false; });
+// Coming back through the browser's history, forms may be sent again.
+window.addEventListener("pageshow", () => {
+  document.documentElement.classList.remove("sending");
+  for (const form of document.forms) delete form.dataset.sent;
+});
+
+// While the question is on the screen, it stays ours.
+const answers = document.querySelector("form[data-renew]");
+if (answers) {
+  setInterval(() => {
+    if (document.hidden || !navigator.onLine) return;
+    const body = new URLSearchParams({ token: answers.elements.token.value });
+    fetch(answers.dataset.renew, { method: "POST", body }).catch(() => {});
+  }, 120000);
+}

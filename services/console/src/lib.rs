@@ -1,0 +1,58 @@
+//! The steward's web pages, served beside the API: a queue of questions, one question with what speaks for and against it,
+//! and the masters. Pages are made on the server and work as plain forms; one small script adds keys, renews leases and keeps
+//! an answer while the connection is gone.
+//!
+//! Every page has a strict content security policy (no inline script or style), every form a token against forgery, and
+//! every name of goods is shown as text, whatever it holds. What people do goes through [`live`], like the API's calls.
+
+mod access;
+mod assets;
+mod failure;
+mod layout;
+mod masters;
+mod question;
+mod queue;
+mod quality;
+
+pub use access::Settings;
+
+use access::Sessions;
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use live::Live;
+use std::sync::Arc;
+
+pub(crate) struct Shared {
+    pub live: Live,
+    pub sessions: Sessions,
+    pub settings: Settings,
+}
+
+pub(crate) type State = axum::extract::State<Arc<Shared>>;
+
+/// The pages, all under `/console/`; `/` leads there.
+pub fn router(live: Live, settings: Settings) -> Router {
+    let shared = Arc::new(Shared { live, sessions: Sessions::default(), settings });
+    let home = || async { Redirect::to("/console/") };
+    Router::new()
+        .route("/", get(home))
+        .route("/console", get(home))
+        .route("/console/", get(queue::show))
+        .route("/console/login", get(access::form).post(access::login))
+        .route("/console/logout", post(access::logout))
+        .route("/console/view", post(access::view))
+        .route("/console/claim", post(queue::claim))
+        .route("/console/reviews/{id}", get(question::show))
+        .route("/console/reviews/{id}/decide", post(question::decide))
+        .route("/console/reviews/{id}/leave", post(question::leave))
+        .route("/console/reviews/{id}/renew", post(question::renew))
+        .route("/console/decisions/{id}/undo", post(question::undo))
+        .route("/console/masters", get(masters::search))
+        .route("/console/masters/{id}", get(masters::show))
+        .route("/console/masters/{id}/unlink", post(masters::unlink))
+        .route("/console/masters/{id}/revert", post(masters::revert))
+        .route("/console/quality", get(quality::show))
+        .route("/console/assets/{name}", get(assets::serve))
+        .with_state(shared)
+}
