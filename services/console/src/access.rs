@@ -276,7 +276,7 @@ fn login_page(view: View, name: &str, problem: Option<&'static str>) -> Response
             p.soft.small {
                 (view.say("No account yet? An administrator makes one:", "还没有账号？请管理员创建："))
                 br;
-                code { "tongpin user add NAME --role steward --data DIR" }
+                code { "tongpin user NAME --role steward --data DIR" }
             }
         }
     };

@@ -70,10 +70,8 @@ pub fn page(view: &View, person: Option<(&Person, Tab, &str)>, title: &str, body
                     form.view method="post" action="/console/view" {
                         input type="hidden" name="back" value=(back);
                         button name="language" value=(view.say("zh", "en")) { (view.say("中文", "English")) }
-                        @match view.theme {
-                            Theme::Dark => { button name="theme" value="light" { (view.say("Light", "浅色")) } }
-                            _ => { button name="theme" value="dark" { (view.say("Dark", "深色")) } }
-                        }
+                        @if view.theme != Theme::Light { button name="theme" value="light" { (view.say("Light", "浅色")) } }
+                        @if view.theme != Theme::Dark { button name="theme" value="dark" { (view.say("Dark", "深色")) } }
                     }
                     @if let Some((person, _, _)) = person {
                         form.view method="post" action="/console/logout" {

@@ -10,9 +10,9 @@ mod assets;
 mod failure;
 mod layout;
 mod masters;
+mod quality;
 mod question;
 mod queue;
-mod quality;
 
 pub use access::Settings;
 

@@ -109,7 +109,7 @@ fn diagram(view: &View, bins: &[Bin; BINS]) -> Markup {
     let most = bins.iter().map(|bin| bin.count).max().unwrap_or(1).max(1) as f64;
     let label = view.say("confidence claimed against the share of the same", "声称的置信度与实际相同比例");
     html! {
-        svg.diagram viewBox="-34 -10 260 250" width="420" height="404" role="img" aria-label=(label) {
+        svg.diagram viewBox="-34 -24 260 264" width="420" height="426" role="img" aria-label=(label) {
             rect.ground x="0" y="0" width="200" height="200" {}
             line.diagonal x1="0" y1="200" x2="200" y2="0" {}
             @for tick in [0.0f64, 0.25, 0.5, 0.75, 1.0] {
@@ -117,7 +117,7 @@ fn diagram(view: &View, bins: &[Bin; BINS]) -> Markup {
                 text x="-5" y=(203.0 - 200.0 * tick) text-anchor="end" { (format!("{tick}")) }
             }
             text x="100" y="230" text-anchor="middle" { (view.say("claimed", "声称")) }
-            text x="-34" y="-2" { (view.say("the same", "相同比例")) }
+            text x="-34" y="-12" { (view.say("the same", "相同比例")) }
             @for bin in bins.iter().filter(|bin| bin.count > 0) {
                 @let count = bin.count as f64;
                 circle cx=(format!("{:.1}", 200.0 * bin.claimed / count)) cy=(format!("{:.1}", 200.0 - 200.0 * bin.same as f64 / count))

@@ -10,13 +10,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::{CatalogSku, DecisionId, Review, ReviewId, Stored, Verdict, Version};
-use engine::Group;
+use engine::explain::{Group, Statement, Verdict as Stated};
 use http::StatusCode;
 use live::{Answer, Eye, Judged, LiveError, Query as Asked, Wanted, notes, now};
 use maud::{Markup, html};
 use serde::Deserialize;
 use show::compare::{self, Side};
-use show::kinds::{self, Statement};
+use show::kinds;
 use store::Page;
 
 /// Members that are shown side by side.
@@ -40,7 +40,8 @@ async fn load(shared: &Shared, id: &ReviewId) -> Result<Question, LiveError> {
     let sku = shared.live.saved(std::slice::from_ref(&row.value.sku)).await?.remove(0).sku;
     let master = store.resolve_master(&row.value.master).await?.master;
     let members = store.members(&master.value.id, &Page::first(500)).await?.items;
-    let members: Vec<_> = members.into_iter().filter(|member| member.value.sku.key != row.value.sku).collect();
+    let members: Vec<_> =
+        members.into_iter().filter(|member| member.value.sku.key != row.value.sku).collect();
     let evidence: notes::Evidence = notes::read(&row.value.evidence);
     let best = evidence
         .other
@@ -124,7 +125,7 @@ fn page(shared: &Shared, person: &Person, part: &Part, told: &Told, q: &Question
         }
         section.why {
             h2 { (view.say("What they state", "写明的内容")) }
-            (table(view, &statements))
+            (table(view, q))
             @if view.blind {
                 details { summary data-key="b" { (view.say("Show what the machine thinks", "看看机器怎么认为")) kbd { "b" } }
                     (weights(view, q)) }
@@ -136,7 +137,7 @@ fn page(shared: &Shared, person: &Person, part: &Part, told: &Told, q: &Question
     }
 }
 
-fn facts(view: &View, sku: &CatalogSku, statements: &[Statement<'_>], side: Side) -> Markup {
+fn facts(view: &View, sku: &CatalogSku, statements: &[kinds::Statement<'_>], side: Side) -> Markup {
     let row = &sku.sku;
     let fields = [
         ("brand", "品牌", &row.brand),
@@ -225,19 +226,30 @@ fn fresh() -> String {
     }
 }
 
-fn table(view: &View, statements: &[Statement<'_>]) -> Markup {
+/// Side by side, what contradicts first.
+fn table(view: &View, q: &Question) -> Markup {
+    let explained = q.nearest.as_ref().and_then(|(_, judged)| judged.explanation.as_ref());
+    let branches = explained.map(|found| found.branches.as_slice()).unwrap_or_default();
+    let mut stated: Vec<&Statement> = branches.iter().flat_map(|branch| &branch.statements).collect();
+    stated.sort_by_key(|said| match said.verdict {
+        Stated::Differs => 0,
+        Stated::Partly => 1,
+        Stated::Agrees => 2,
+        Stated::Unknown => 3,
+    });
     html! {
-        @if statements.is_empty() {
+        @if stated.is_empty() {
             p.soft { (view.say("Nothing that could be compared: only the wording.", "没有可比较的内容，只有文字本身。")) }
         } @else {
             div.scroll { table.stated {
-                tbody { @for s in statements {
-                    tr class=(s.verdict.class()) {
-                        th scope="row" { @if s.kind.is_empty() { "" } @else { (kinds::kind_name(s.kind, view.language)) } }
-                        td { bdi { (if s.left == kinds::TEXT_ONLY { view.say("the wording alone", "仅文字") } else { s.left }) } }
-                        td.sign { (sign(s.verdict)) }
-                        td { bdi { (s.right) } }
-                        td.soft { (meaning(view, s)) }
+                tbody { @for said in stated {
+                    @let (class, sign, meaning) = meaning(view, said.verdict);
+                    tr class=(class) {
+                        th scope="row" { (kinds::kind_name(&said.kind, view.language)) }
+                        td { bdi { (said.left) } }
+                        td.sign { (sign) }
+                        td { bdi { (said.right) } }
+                        td.soft { (meaning) }
                     }
                 } }
             } }
@@ -245,23 +257,12 @@ fn table(view: &View, statements: &[Statement<'_>]) -> Markup {
     }
 }
 
-fn sign(verdict: kinds::Verdict) -> &'static str {
+fn meaning(view: &View, verdict: Stated) -> (&'static str, &'static str, &'static str) {
     match verdict {
-        kinds::Verdict::Veto => "⛔",
-        kinds::Verdict::Differs => "≠",
-        kinds::Verdict::Agrees => "=",
-        kinds::Verdict::Partly => "≈",
-        kinds::Verdict::OneSided => "?",
-    }
-}
-
-fn meaning(view: &View, s: &Statement<'_>) -> &'static str {
-    match s.verdict {
-        kinds::Verdict::Veto => view.say("contradicts: never linked by machine", "矛盾：机器不会自动关联"),
-        kinds::Verdict::Differs => view.say("differs", "不同"),
-        kinds::Verdict::Agrees => view.say("agrees", "一致"),
-        kinds::Verdict::Partly => view.say("partly the same", "部分一致"),
-        kinds::Verdict::OneSided => view.say("one side only: unknown", "仅一方写明：未知"),
+        Stated::Differs => ("differs", "≠", view.say("differs", "不同")),
+        Stated::Partly => ("partly", "≈", view.say("partly the same", "部分一致")),
+        Stated::Agrees => ("agrees", "=", view.say("agrees", "一致")),
+        Stated::Unknown => ("one-sided", "?", view.say("one side only: unknown", "仅一方写明：未知")),
     }
 }
 
@@ -420,9 +421,9 @@ pub async fn decide(
             said: if decided.needs_second_person { "second".to_owned() } else { form.verdict.clone() },
         },
         // Settled meanwhile, or changed: the next one.
-        Err(LiveError::Store(store::StoreError::Precondition { .. } | store::StoreError::Conflict { .. })) => {
-            Told { done: String::new(), said: "gone".to_owned() }
-        }
+        Err(LiveError::Store(
+            store::StoreError::Precondition { .. } | store::StoreError::Conflict { .. },
+        )) => Told { done: String::new(), said: "gone".to_owned() },
         Err(error) => return Err(Failure::of(view, error)),
     };
     if verdict == Verdict::Unsure {
@@ -509,8 +510,11 @@ pub async fn undo(
     let path = match asked {
         Some(row) => {
             let id = row.value.id;
-            let held =
-                shared.live.store().claim_named(std::slice::from_ref(&id), &person.actor(), now(), LEASE).await;
+            let held = shared
+                .live
+                .store()
+                .claim_named(std::slice::from_ref(&id), &person.actor(), now(), LEASE)
+                .await;
             held.map_err(|error| Failure::of_store(person.view, error))?;
             format!("/console/reviews/{}{}", segment(id.as_str()), told.query(&Part::default()))
         }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::{MasterId, NodeId, Review, SkuKey, Stored};
 use live::now;
 use maud::{Markup, html};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use store::{Claim, Deleted, Page, ReviewFilter};
@@ -52,7 +52,7 @@ impl Part {
         let parts: Vec<String> = [("node", &self.node), ("band", &self.band), ("mine", &self.mine)]
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
-            .map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+            .map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, RESERVED)))
             .collect();
         if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
     }
@@ -66,8 +66,12 @@ impl Part {
     }
 }
 
+/// All but what RFC 3986 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A text as part of an address.
 pub fn segment(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 pub async fn show(
@@ -143,7 +147,7 @@ pub async fn show(
                     @if !view.blind { th { (view.say("Confidence", "置信度")) } }
                     th { (view.say("Is this", "这条")) }
                     th { (view.say("the same as", "是不是")) }
-                    th { (view.say("Held by", "在看的人")) }
+                    th { (view.say("Waits, or held by", "已等待／在看的人")) }
                     th {}
                 } }
                 tbody { @for row in &waiting { (line(&view, &person, &part, row, &names, &golden)) } }
@@ -252,7 +256,8 @@ impl Told {
             "same" => view.say("Answered: the same.", "已回答：相同。"),
             "different" => view.say("Answered: different.", "已回答：不同。"),
             "new" => view.say("Answered: a product of its own.", "已回答：是单独的商品。"),
-            "unsure" => view.say("Noted: not to be told. It stays in the queue.", "已记下：看不出来，问题留在队列里。"),
+            "unsure" => view
+                .say("Noted: not to be told. It stays in the queue.", "已记下：看不出来，问题留在队列里。"),
             "second" => view.say("Kept: a second person has to agree.", "已保存：还需要第二个人同意。"),
             "undone" => view.say("Taken back.", "已撤回。"),
             "gone" => view.say("That question is settled already.", "那个问题已经有了结果。"),

@@ -81,6 +81,15 @@ fn recorder() -> Result<PrometheusHandle, StartError> {
 impl Gateway {
     /// Listens, and builds the index beside it.
     pub async fn start(live: Live, settings: Settings) -> Result<Gateway, StartError> {
+        Gateway::start_with(live, settings, axum::Router::new()).await
+    }
+
+    /// With other pages on the same port.
+    pub async fn start_with(
+        live: Live,
+        settings: Settings,
+        pages: axum::Router,
+    ) -> Result<Gateway, StartError> {
         let recorder = recorder()?;
         let wanted = settings.listen;
         let listener = TcpListener::bind(wanted).await;
@@ -92,7 +101,7 @@ impl Gateway {
         let shared = Shared::new(live.clone(), settings, stopping.clone());
         let server = builder(&shared.settings)?;
         let (reporter, health) = tonic_health::server::health_reporter();
-        let routes = routes(&shared, health, recorder)?;
+        let routes = routes(&shared, health, recorder, pages)?;
 
         let mut until = stopping.clone();
         let incoming = TcpListenerStream::new(listener);
@@ -157,6 +166,7 @@ fn routes(
     + Sync
     + 'static,
     recorder: PrometheusHandle,
+    pages: axum::Router,
 ) -> Result<Routes, StartError> {
     use services::{admin, catalog, master, matching, node, operation, policy, review};
     let most = shared.settings.limits.message_bytes;
@@ -230,7 +240,7 @@ fn routes(
                 }
             }),
         );
-    Ok(Routes::from(router))
+    Ok(Routes::from(router.merge(pages)))
 }
 
 async fn metrics_page(live: Live, recorder: PrometheusHandle) -> impl IntoResponse {

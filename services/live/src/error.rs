@@ -21,7 +21,7 @@ pub enum LiveError {
 }
 
 impl LiveError {
-    pub(crate) fn not_found(kind: &'static str, id: &dyn ToString) -> Self {
+    pub fn not_found(kind: &'static str, id: &dyn ToString) -> Self {
         StoreError::NotFound { kind, id: id.to_string() }.into()
     }
 

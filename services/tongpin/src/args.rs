@@ -28,10 +28,11 @@ pub enum Task {
     Match { left: PathBuf, right: PathBuf, linking: Linking },
     Score { pairs: PathBuf, out: PathBuf, report: Option<PathBuf>, map: ColumnMap, zones: Zones },
     Explain { left: String, right: String, zones: Zones },
-    Demo { out: PathBuf },
+    Demo { out: PathBuf, serve: Option<SocketAddr> },
     Train { pairs: Vec<PathBuf>, valid: Option<PathBuf>, test: Option<PathBuf>, fitting: Fitting },
     Calibrate { pairs: Vec<PathBuf>, fitting: Fitting },
     Serve(Serving),
+    User(Person),
 }
 
 /// What `serve` is told by flags or environment; the rest is in its file.
@@ -46,6 +47,15 @@ pub struct Serving {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub client_authorities: Option<PathBuf>,
+}
+
+/// A person for the console.
+pub struct Person {
+    pub name: String,
+    pub role: String,
+    /// Shut out instead.
+    pub shut: bool,
+    pub place: Serving,
 }
 
 /// What `train` and `calibrate` share.
@@ -109,6 +119,17 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
         },
         "explain" => Task::Explain { left: text("left"), right: text("right"), zones: zones(sub, language)? },
         "serve" => Task::Serve(serving(sub)),
+        "user" => Task::User(Person {
+            name: text("name"),
+            role: text("role"),
+            shut: sub.get_flag("disable"),
+            place: Serving {
+                config: sub.get_one::<PathBuf>("config").cloned(),
+                data: sub.get_one::<PathBuf>("data").cloned(),
+                store: sub.get_one::<String>("store").cloned(),
+                ..Serving::default()
+            },
+        }),
         "train" => Task::Train {
             pairs: paths(sub, "pairs"),
             valid: sub.get_one::<PathBuf>("valid").cloned(),
@@ -116,7 +137,7 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
             fitting: fitting(sub, sub.get_flag("force")),
         },
         "calibrate" => Task::Calibrate { pairs: paths(sub, "pairs"), fitting: fitting(sub, false) },
-        _ => Task::Demo { out: path("out") },
+        _ => Task::Demo { out: path("out"), serve: sub.get_one::<SocketAddr>("serve").copied() },
     };
     Ok(Call {
         language,
@@ -353,6 +374,17 @@ fn command(language: Language) -> Command {
                         .value_parser(value_parser!(PathBuf))
                         .default_value("out/demo")
                         .help(say("Where to write (out/demo)", "写到哪里（默认 out/demo）")),
+                )
+                .arg(
+                    option("serve", language)
+                        .value_name("IP:PORT")
+                        .value_parser(value_parser!(SocketAddr))
+                        .num_args(0..=1)
+                        .default_missing_value("127.0.0.1:7070")
+                        .help(say(
+                            "Instead: the service and its console over the demo, in a throwaway store (127.0.0.1:7070)",
+                            "改为：在一次性数据上运行服务和控制台（127.0.0.1:7070）",
+                        )),
                 ),
         )
         .subcommand(
@@ -363,9 +395,30 @@ fn command(language: Language) -> Command {
                 ))
                 .override_usage(say("tongpin serve --data <DIR> [OPTIONS]", "tongpin serve --data <文件夹> [选项]"))
                 .args(serve_options(language)),
+        )
+        .subcommand(
+            Command::new("user")
+                .about(say(
+                    "A person for the steward's console: make one, or change password and role",
+                    "控制台人员：新建，或更改密码与角色",
+                ))
+                .override_usage(say("tongpin user <NAME> --data <DIR> [OPTIONS]", "tongpin user <姓名> --data <文件夹> [选项]"))
+                .arg(Arg::new("name").required(true).value_name(say("NAME", "姓名")).help(say("Login name", "登录名")))
+                .arg(
+                    option("role", language)
+                        .value_parser(["reader", "steward", "approver", "admin"])
+                        .default_value("steward")
+                        .help(say("What the person may do", "可以做什么")),
+                )
+                .arg(
+                    option("disable", language)
+                        .action(ArgAction::SetTrue)
+                        .help(say("Shut the person out instead", "改为禁止此人登录")),
+                )
+                .args(serve_options(language).into_iter().take(3)),
         );
     let with_common = |sub: Command| sub.args(common(language));
-    let names = ["link", "match", "score", "explain", "train", "calibrate", "demo", "serve"];
+    let names = ["link", "match", "score", "explain", "train", "calibrate", "demo", "serve", "user"];
     let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_common));
     // `--lang` before the command as well; it is read before parsing.
     localised(root.arg(lang_option(language)).arg(help_option(language)), language)
@@ -691,7 +744,7 @@ impl Answer {
         let what = match self.0.kind() {
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return self.0.render().to_string(),
             ErrorKind::MissingSubcommand => {
-                "缺少命令：link、match、score、explain、train、calibrate、demo 或 serve".to_owned()
+                "缺少命令：link、match、score、explain、train、calibrate、demo、serve 或 user".to_owned()
             }
             ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
             ErrorKind::InvalidSubcommand => {

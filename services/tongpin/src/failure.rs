@@ -36,6 +36,8 @@ pub enum Failure {
     NoData,
     #[error("TLS needs both a certificate and its key")]
     HalfTls,
+    #[error("the password cannot be read ({source})")]
+    Password { source: std::io::Error },
     #[error("the runtime cannot be set up ({source})")]
     Runtime { source: std::io::Error },
     #[error(transparent)]
@@ -70,6 +72,9 @@ impl Failure {
                 "TLS 需要证书和私钥：请同时给出 --tls-cert 和 --tls-key",
             )
             .to_owned(),
+            Failure::Password { source } => {
+                say!(language, "the password cannot be read ({source})", "读不到密码（{source}）")
+            }
             Failure::Runtime { source } => {
                 say!(language, "the runtime cannot be set up ({source})", "无法建立运行环境（{source}）")
             }

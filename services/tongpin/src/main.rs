@@ -23,8 +23,8 @@ mod report;
 mod stop;
 mod summary;
 
-use show::{kinds, lang};
 use commands::Finish;
+use show::{kinds, lang};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 

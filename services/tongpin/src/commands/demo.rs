@@ -11,7 +11,7 @@ use domain::{LocalSku, SkuKey, Zone};
 use engine::{LinkOutcome, ScoredPair};
 use rustc_hash::FxHashMap;
 use std::path::Path;
-use tables::{ColumnMap, NodeFrom, RecordReader};
+use tables::{ColumnMap, NodeFrom, RecordReader, Records};
 
 const RECORDS: &[u8] = include_bytes!("../../../../datasets/demo/records.csv");
 const TRUTH: &[u8] = include_bytes!("../../../../datasets/demo/truth.csv");
@@ -28,11 +28,7 @@ pub fn demo(call: &Call, out: &Path) -> Result<Finish, Failure> {
         many_per_node: &[],
         force: false,
     };
-    let done = produce(call, &job, || {
-        let mut reader = RecordReader::new(&ColumnMap::default());
-        reader.embedded("datasets/demo/records.csv", RECORDS, &NodeFrom::Column)?;
-        Ok(reader.finish()?)
-    })?;
+    let done = produce(call, &job, read)?;
     if call.json {
         print(done.summary.trim_end());
         return Ok(Finish::with(done.records.rejected.len()));
@@ -46,6 +42,17 @@ pub fn demo(call: &Call, out: &Path) -> Result<Finish, Failure> {
     ];
     print(&format!("\n{}", parts.join("\n").trim_end()));
     Ok(Finish::with(done.records.rejected.len()))
+}
+
+fn read() -> Result<Records, Failure> {
+    let mut reader = RecordReader::new(&ColumnMap::default());
+    reader.embedded("datasets/demo/records.csv", RECORDS, &NodeFrom::Column)?;
+    Ok(reader.finish()?)
+}
+
+/// The demo's rows, for a service over them.
+pub fn records() -> Result<Vec<LocalSku>, Failure> {
+    Ok(read()?.skus)
 }
 
 fn counts(done: &Done, language: Language) -> String {

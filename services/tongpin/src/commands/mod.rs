@@ -49,8 +49,10 @@ pub fn run(call: &Call) -> Result<Finish, Failure> {
             score::score(call, pairs, out, report.as_deref(), map, *zones)
         }
         Task::Explain { left, right, zones } => explain::explain(call, left, right, *zones),
-        Task::Demo { out } => demo::demo(call, out),
+        Task::Demo { out, serve: None } => demo::demo(call, out),
+        Task::Demo { serve: Some(listen), .. } => serve::demo(call, *listen, demo::records()?),
         Task::Serve(serving) => serve::serve(call, serving),
+        Task::User(person) => serve::user(call, person),
         Task::Train { pairs, valid, test, fitting } => {
             train::train(call, pairs, valid.as_deref(), test.as_deref(), fitting)
         }

@@ -2,19 +2,21 @@
 //! later wins.
 
 use super::{Finish, open};
-use crate::args::{Call, Serving};
+use crate::args::{Call, Person, Serving};
 use crate::failure::Failure;
 use crate::lang::say;
 use crate::progress::Display;
-use domain::Actor;
+use domain::{Actor, Holding, LocalSku, Node, NodeId, NodeKind};
 use gateway::{Gateway, Settings, Tls};
 use live::{Live, Options, now};
 use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{KeySpec, Location, Page, Role, Store};
+use store::{Batch, Expect, KeySpec, Location, Mutation, Page, Role, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The file: what flags say too, and what only an operator's file says.
@@ -69,7 +71,9 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
         let live = Live::new(engine, store.clone(), Options::default());
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let mut stop = signals()?;
-        let gateway = Gateway::start(live, settings).await?;
+        let pages = console::Settings { secure: settings.tls.is_some() };
+        let pages = console::router(live.clone(), pages);
+        let gateway = Gateway::start_with(live, settings, pages).await?;
         let address = gateway.address();
         if let Some(key) = key {
             // On stdout alone: logs hold no keys.
@@ -84,12 +88,121 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
             "listening on {scheme}://{address}",
             "正在监听 {scheme}://{address}"
         ));
+        super::print(&say!(
+            call.language,
+            "console   {scheme}://{address}/console/   (people: tongpin user NAME --role steward)",
+            "控制台   {scheme}://{address}/console/   （人员：tongpin user 姓名 --role steward）"
+        ));
         stop.recv().await;
         tracing::info!("stopping");
         gateway.stop().await;
         store.close().await;
         Ok(Finish::Complete)
     })
+}
+
+/// `tongpin demo --serve`: the service over the demo's nodes in a store that goes with the process, and a person to log in as.
+pub fn demo(call: &Call, listen: SocketAddr, records: Vec<LocalSku>) -> Result<Finish, Failure> {
+    let engine = Arc::new(open(call, &Display::new(call.language, true))?);
+    let folder = tempfile::tempdir().map_err(|source| Failure::Runtime { source })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Failure::Runtime { source })?;
+    runtime.block_on(async {
+        let store = Store::open(&Location::Sqlite(folder.path().join("store.db"))).await?;
+        let by = Actor::new("demo");
+        let nodes: BTreeSet<&NodeId> = records.iter().map(|sku| &sku.key.node).collect();
+        let mut batch = Batch::new(now(), &by, "import");
+        for id in nodes {
+            let (kind, holding) = (NodeKind::Unknown, Holding::OnePerMaster);
+            let title = id.to_string();
+            let node = Node { id: id.clone(), title, kind, place: None, holding, archived: None };
+            batch = batch.with(Mutation::PutNode { node, expect: Expect::Absent });
+        }
+        store.commit(&batch).await?;
+        for part in records.chunks(500) {
+            let put = |sku: &LocalSku| Mutation::PutSku { sku: sku.clone(), state: None, expect: Expect::Absent };
+            let batch = part.iter().map(put).fold(Batch::new(now(), &by, "import"), Batch::with);
+            store.commit(&batch).await?;
+        }
+        let key = first_key(&store).await?.unwrap_or_default();
+        // Of the key, so that nobody can know it beforehand.
+        let password: String = key.chars().rev().take(14).collect();
+        store.create_user("demo", Role::Approver, &password, &by, now()).await?;
+        let live = Live::new(engine, store.clone(), Options::default());
+        let mut stop = signals()?;
+        let pages = console::router(live.clone(), console::Settings::default());
+        let gateway = Gateway::start_with(live, Settings::new(listen), pages).await?;
+        let address = gateway.address();
+        super::print(&say!(
+            call.language,
+            "the demo's console   http://{address}/console/\n  log in as demo with {password}\n  admin key for the API {key}\n  \
+             everything goes when this ends (Ctrl-C)",
+            "演示控制台   http://{address}/console/\n  用户名 demo，密码 {password}\n  接口管理员密钥 {key}\n  \
+             结束时（Ctrl-C）全部清除"
+        ));
+        stop.recv().await;
+        gateway.stop().await;
+        store.close().await;
+        Ok(Finish::Complete)
+    })
+}
+
+/// `tongpin user`: makes a person for the console, or changes role and password of one that there is.
+pub fn user(call: &Call, person: &Person) -> Result<Finish, Failure> {
+    let file = match &person.place.config {
+        Some(path) => read(path)?,
+        None => File::default(),
+    };
+    let location = location(&person.place, &file)?;
+    let role = Role::parse(&person.role).unwrap_or(Role::Steward);
+    let password = match person.shut {
+        true => String::new(),
+        false => password(call)?,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Failure::Runtime { source })?;
+    runtime.block_on(async {
+        let store = Store::open(&location).await?;
+        let (by, name) = (Actor::new("tongpin user"), person.name.as_str());
+        let known = store.user(name).await?;
+        if person.shut {
+            store.disable_user(name, &by, now()).await?;
+        } else if known.is_some() {
+            store.set_password(name, &password, &by, now()).await?;
+            store.set_user_role(name, role, &by, now()).await?;
+            store.enable_user(name, &by, now()).await?;
+        } else {
+            store.create_user(name, role, &password, &by, now()).await?;
+        }
+        let role = role.as_str();
+        super::print(&match (person.shut, known.is_some()) {
+            (true, _) => say!(call.language, "{name} may not log in any more", "{name} 不能再登录"),
+            (false, true) => {
+                say!(
+                    call.language,
+                    "{name} has a new password, role {role}",
+                    "{name} 已更新密码，角色 {role}"
+                )
+            }
+            (false, false) => {
+                say!(call.language, "{name} may log in, role {role}", "{name} 可以登录，角色 {role}")
+            }
+        });
+        store.close().await;
+        Ok(Finish::Complete)
+    })
+}
+
+/// From the terminal without an echo, else the first line of standard input.
+fn password(call: &Call) -> Result<String, Failure> {
+    let unread = |source| Failure::Password { source };
+    if std::io::stdin().is_terminal() {
+        let prompt = say!(call.language, "Password (10 characters or more): ", "密码（至少 10 个字符）：");
+        return rpassword::prompt_password(prompt).map_err(unread);
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(unread)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn read(path: &Path) -> Result<File, Failure> {

@@ -6,9 +6,9 @@ mod picture;
 mod reliability;
 mod scores;
 
+pub use scores::{Scores, render as render_scores};
 pub use show::html::cut as cut_name;
 use show::{compare, html};
-pub use scores::{Scores, render as render_scores};
 
 use crate::lang::Language;
 use crate::summary::Summary;

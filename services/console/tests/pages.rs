@@ -1,0 +1,362 @@
+//! The pages as a browser sends and gets them: logins, forms, what two stewards see, what hostile names do.
+#![allow(clippy::unwrap_used)] // also in the helpers of tests
+
+use axum::Router;
+use axum::body::Body;
+use console::Settings;
+use domain::{Actor, Holding, LocalSku, Node, NodeId, NodeKind};
+use engine::{Engine, EngineOptions, Quiet};
+use http::{Request, StatusCode, header};
+use http_body_util::BodyExt;
+use live::{Live, Options, Writer, now};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use store::{Batch, Expect, Location, Mutation, ReviewFilter, Role, Store};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+const PASSWORD: &str = "correct horse battery";
+
+fn engine() -> Arc<Engine> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let open = || Arc::new(Engine::open(&models, &EngineOptions::default(), &Quiet).unwrap());
+    ENGINE.get_or_init(open).clone()
+}
+
+struct Server {
+    live: Live,
+    router: Router,
+    _folder: TempDir,
+}
+
+/// A browser: one cookie jar.
+struct Browser<'s> {
+    server: &'s Server,
+    cookies: Vec<(String, String)>,
+}
+
+struct Page {
+    status: StatusCode,
+    location: String,
+    policy: String,
+    text: String,
+}
+
+impl Page {
+    /// The value of a hidden field.
+    fn field(&self, name: &str) -> String {
+        let mark = format!("name=\"{name}\" value=\"");
+        let at = self.text.find(&mark).unwrap_or_else(|| panic!("no field {name} in {}", self.text));
+        let rest = &self.text[at + mark.len()..];
+        rest[..rest.find('"').unwrap()].to_owned()
+    }
+
+    fn id(&self) -> String {
+        let path = self.location.split('?').next().unwrap();
+        path.rsplit('/').next().unwrap().to_owned()
+    }
+}
+
+impl Server {
+    async fn new() -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("store.db"))).await.unwrap();
+        let live = Live::new(engine(), store, Options::default());
+        live.build().await.unwrap();
+        let router = console::router(live.clone(), Settings::default());
+        let server = Server { live, router, _folder: folder };
+        for (name, role) in [("li", Role::Steward), ("wang", Role::Steward), ("zhao", Role::Reader)] {
+            server.live.store().create_user(name, role, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+        }
+        server
+    }
+
+    async fn goods(&self, goods: &[(String, String, String)]) {
+        let nodes: BTreeSet<&String> = goods.iter().map(|(node, ..)| node).collect();
+        for id in nodes {
+            let node = Node {
+                id: NodeId(id.as_str().into()),
+                title: id.to_owned(),
+                kind: NodeKind::Shop,
+                place: None,
+                holding: Holding::OnePerMaster,
+                archived: None,
+            };
+            let put = Mutation::PutNode { node, expect: Expect::Any };
+            self.live.commit(&Batch::new(now(), &Actor::new("test"), "test").with(put)).await.unwrap();
+        }
+        let rows: Vec<LocalSku> =
+            goods.iter().map(|(node, sku, name)| LocalSku::named(node, sku, name)).collect();
+        for outcome in self.live.import_skus(&rows, &Writer::new(&Actor::new("test"))).await.unwrap() {
+            outcome.unwrap();
+        }
+    }
+
+    fn browser(&self) -> Browser<'_> {
+        Browser { server: self, cookies: vec![("tongpin_view".to_owned(), "en.light".to_owned())] }
+    }
+
+    async fn logged_in(&self, name: &str) -> Browser<'_> {
+        let mut browser = self.browser();
+        let page = browser.post("/console/login", &[("name", name), ("password", PASSWORD)]).await;
+        assert_eq!(
+            (page.status, page.location.as_str()),
+            (StatusCode::SEE_OTHER, "/console/"),
+            "{}",
+            page.text
+        );
+        browser
+    }
+
+    async fn waiting(&self) -> usize {
+        self.live
+            .store()
+            .reviews(&ReviewFilter::default(), &store::Page::first(1_000))
+            .await
+            .unwrap()
+            .items
+            .len()
+    }
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let encode = |text: &str| -> String {
+        text.bytes()
+            .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+            .collect()
+    };
+    fields
+        .iter()
+        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+impl Browser<'_> {
+    async fn send(&mut self, request: http::request::Builder, body: String) -> Page {
+        let jar: Vec<String> = self.cookies.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let request = request.header(header::COOKIE, jar.join("; ")).body(Body::from(body)).unwrap();
+        let response = self.server.router.clone().oneshot(request).await.unwrap();
+        let told = |name| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let (status, location, policy) =
+            (response.status(), told(header::LOCATION), told(header::CONTENT_SECURITY_POLICY));
+        for line in response.headers().get_all(header::SET_COOKIE) {
+            let (key, value) = line.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != key);
+            self.cookies.push((key.to_owned(), value.to_owned()));
+        }
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        Page { status, location, policy, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    async fn get(&mut self, path: &str) -> Page {
+        self.send(Request::get(path), String::new()).await
+    }
+
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request, form(fields)).await
+    }
+
+    /// Claims the next question and gives its page.
+    async fn next(&mut self) -> Option<(String, Page)> {
+        let token = self.get("/console/").await.field("token");
+        let claimed = self.post("/console/claim", &[("token", &token)]).await;
+        assert_eq!(claimed.status, StatusCode::SEE_OTHER, "{}", claimed.text);
+        if !claimed.location.starts_with("/console/reviews/") {
+            return None;
+        }
+        let page = self.get(&claimed.location).await;
+        Some((claimed.id(), page))
+    }
+
+    async fn answer(&mut self, id: &str, page: &Page, verdict: &str) -> Page {
+        let (token, etag, request) = (page.field("token"), page.field("etag"), page.field("request"));
+        let fields =
+            [("token", token.as_str()), ("etag", &etag), ("request", &request), ("verdict", verdict)];
+        self.post(&format!("/console/reviews/{id}/decide"), &fields).await
+    }
+}
+
+/// Three nodes with twenty goods in two sizes, and a kiosk that leaves out the brand, which could be either of two: questions.
+fn goods() -> Vec<(String, String, String)> {
+    let goods = ["酱油", "陈醋", "洗洁精", "矿泉水", "花生油", "沐浴露", "洗衣液", "白酒", "牛奶", "果汁"];
+    let mut out = Vec::new();
+    let mut add = |node: &str, sku: String, name: String| out.push((node.to_owned(), sku, name));
+    for (g, good) in goods.iter().enumerate() {
+        for (s, (ml, litres)) in [("500ml", "0.5升"), ("1L", "1升")].iter().enumerate() {
+            for (b, brand) in ["海天", "立白"].iter().enumerate() {
+                add("shop", format!("A{b}{g}{s}"), format!("{brand}{good}{ml}"));
+                add("store", format!("B{b}{g}{s}"), format!("{brand} {good} {litres}"));
+                add("erp", format!("C{b}{g}{s}"), format!("{good}({brand}) {ml}"));
+            }
+        }
+        add("kiosk", format!("K{g}"), format!("{good}500毫升"));
+    }
+    out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_steward_answers_takes_back_and_answers_again() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let before = server.waiting().await;
+    assert!(before >= 3, "{before} questions");
+    let mut li = server.logged_in("li").await;
+    let queue = li.get("/console/").await;
+    assert!(queue.text.contains("wait for an answer"), "{}", queue.text);
+    assert!(
+        queue.policy.contains("default-src 'none'") && !queue.policy.contains("unsafe"),
+        "{}",
+        queue.policy
+    );
+    assert!(!queue.text.contains(" style=") && !queue.text.contains("<script>"), "nothing inline");
+
+    let (id, page) = li.next().await.expect("a question");
+    assert!(page.text.contains("data-key=\"s\"") && page.text.contains("What they state"), "{}", page.text);
+    let answered = li.answer(&id, &page, "different").await;
+    assert_eq!(answered.status, StatusCode::SEE_OTHER, "{}", answered.text);
+    let after = li.get(&answered.location).await;
+    assert!(after.text.contains("Answered: different."), "{}", after.text);
+    let decided = server.live.store().review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
+    assert_eq!(decided.state, domain::ReviewState::Decided);
+    // Sent twice, answered once.
+    let again = li.answer(&id, &page, "different").await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER);
+
+    let path = after.text.split("action=\"/console/decisions/").nth(1).unwrap().split('"').next().unwrap();
+    let token = after.field("token");
+    let undone = li.post(&format!("/console/decisions/{path}"), &[("token", &token)]).await;
+    assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
+    let back = server.live.store().review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
+    assert!(back.state.is_waiting(), "the question is back");
+    for path in ["/console/masters", "/console/masters?q=海天酱油", "/console/quality"] {
+        let path = path.replace("海天酱油", "%E6%B5%B7%E5%A4%A9%E9%85%B1%E6%B2%B9");
+        assert_eq!(li.get(&path).await.status, StatusCode::OK, "{path}");
+    }
+    assert_eq!(server.live.store().verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_gets_in_and_only_our_own_forms_count() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let mut nobody = server.browser();
+    for path in ["/console/", "/console/masters", "/console/quality", "/console/reviews/r-1"] {
+        let page = nobody.get(path).await;
+        assert_eq!(
+            (page.status, page.location.as_str()),
+            (StatusCode::SEE_OTHER, "/console/login"),
+            "{path}"
+        );
+    }
+    let wrong = nobody.post("/console/login", &[("name", "li"), ("password", "guess")]).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    for _ in 0..12 {
+        nobody.post("/console/login", &[("name", "wang"), ("password", "guess")]).await;
+    }
+    let shut = nobody.post("/console/login", &[("name", "wang"), ("password", PASSWORD)]).await;
+    assert_eq!(shut.status, StatusCode::UNAUTHORIZED, "too many attempts shut the name for a while");
+
+    let mut li = server.logged_in("li").await;
+    let (id, page) = li.next().await.unwrap();
+    let forged = [("token", "forged"), ("etag", "1"), ("verdict", "same")];
+    let refused = li.post(&format!("/console/reviews/{id}/decide"), &forged).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let outside = Request::post("/console/login")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "cross-site");
+    let body = form(&[("name", "li"), ("password", PASSWORD)]);
+    assert_eq!(server.browser().send(outside, body).await.status, StatusCode::FORBIDDEN);
+
+    let mut zhao = server.logged_in("zhao").await;
+    let seen = zhao.get(&format!("/console/reviews/{id}")).await;
+    assert!(!seen.text.contains("name=\"verdict\""), "a reader gets no buttons");
+    let token = seen.field("token");
+    let denied = zhao.post("/console/claim", &[("token", &token)]).await;
+    assert_eq!(denied.status, StatusCode::FORBIDDEN);
+
+    // Shut out while logged in.
+    server.live.store().disable_user("li", &Actor::new("test"), now()).await.unwrap();
+    let late = li.answer(&id, &page, "same").await;
+    assert_eq!(late.location, "/console/login");
+    let elsewhere = li.post("/console/view", &[("back", "//evil.example"), ("language", "zh")]).await;
+    assert_eq!(elsewhere.location, "/console/");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_stewards_never_get_the_same_question() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let before = server.waiting().await;
+    let mut answered = [Vec::new(), Vec::new()];
+    let (mut li, mut wang) = (server.logged_in("li").await, server.logged_in("wang").await);
+    let work = async |browser: &mut Browser<'_>, done: &mut Vec<String>| {
+        while let Some((id, page)) = browser.next().await {
+            let answer = browser.answer(&id, &page, "different").await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+            // What the answer claimed next is given back: `next` claims anew.
+            if answer.location.starts_with("/console/reviews/") {
+                let held = browser.get(&answer.location).await;
+                if held.text.contains("name=\"etag\"") {
+                    let token = held.field("token");
+                    let path = format!("/console/reviews/{}/leave", answer.id());
+                    browser.post(&path, &[("token", &token), ("how", "release")]).await;
+                }
+            }
+            done.push(id);
+            assert!(done.len() < 200, "the queue ends");
+        }
+    };
+    let [by_li, by_wang] = &mut answered;
+    tokio::join!(work(&mut li, by_li), work(&mut wang, by_wang));
+    let all: BTreeSet<&String> = answered.iter().flatten().collect();
+    assert_eq!(all.len(), answered[0].len() + answered[1].len(), "no question twice");
+    assert!(all.len() >= before, "{} answered of {before} and what came after", all.len());
+    assert_eq!(server.waiting().await, 0, "none is lost");
+    assert_eq!(server.live.store().verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_are_inert_and_readable() {
+    let server = Server::new().await;
+    let mut all = goods();
+    let long = "长".repeat(1_000);
+    for (node, sku, name) in [
+        ("shop", "X1", "海天酱油<script>alert(1)</script>500ml"),
+        ("shop", "X2", "\u{202e}海天\"><img src=x onerror=alert(1)>酱油500ml"),
+        ("store", "X3", "立白酱油500ml 👨‍👩‍👧"),
+        ("kiosk", "X4", "酱油500毫升 ' onclick='alert(1)"),
+        ("kiosk", "X5", "酱油 <b>500ml</b>"),
+        ("erp", "X6", long.as_str()),
+    ] {
+        all.push((node.to_owned(), sku.to_owned(), name.to_owned()));
+    }
+    server.goods(&all).await;
+    let mut li = server.logged_in("li").await;
+    let mut seen = vec![li.get("/console/").await, li.get("/console/masters").await];
+    for row in
+        server.live.store().reviews(&ReviewFilter::default(), &store::Page::first(100)).await.unwrap().items
+    {
+        let id = row.value.id.to_string();
+        seen.push(li.get(&format!("/console/reviews/{id}")).await);
+        seen.push(li.get(&format!("/console/masters/{}", row.value.master)).await);
+    }
+    assert!(seen.len() > 2, "the names are questions to each other");
+    for page in &seen {
+        assert_eq!(page.status, StatusCode::OK);
+        for harm in ["<script>", "<img", "<b>500", "onerror=alert(1)>", "' onclick"] {
+            let text = page.text.replace("&#39; onclick", "");
+            assert!(!text.contains(harm), "{harm} in {text}");
+        }
+        assert!(page.text.len() < 200_000, "{} bytes", page.text.len());
+    }
+    assert!(seen.iter().any(|page| page.text.contains("👨‍👩‍👧")), "readable");
+    let search = li.get("/console/masters?q=%3Cscript%3Ealert(1)%3C%2Fscript%3E").await;
+    assert!(!search.text.contains("<script>alert"), "{}", search.text);
+}
