@@ -403,12 +403,16 @@ fn command(language: Language) -> Command {
                     "控制台人员：新建，或更改密码与角色",
                 ))
                 .override_usage(say("tongpin user <NAME> --data <DIR> [OPTIONS]", "tongpin user <姓名> --data <文件夹> [选项]"))
-                .arg(Arg::new("name").required(true).value_name(say("NAME", "姓名")).help(say("Login name", "登录名")))
+                .arg(word("name", say("NAME", "姓名"), language).help(say("Login name", "登录名")))
                 .arg(
                     option("role", language)
                         .value_parser(["reader", "steward", "approver", "admin"])
                         .default_value("steward")
-                        .help(say("What the person may do", "可以做什么")),
+                        .value_name(say("ROLE", "角色"))
+                        .help(say(
+                            "What the person may do: reader, steward (the default), approver or admin",
+                            "可以做什么：reader 查看、steward 审核（默认）、approver 批准、admin 管理",
+                        )),
                 )
                 .arg(
                     option("disable", language)
