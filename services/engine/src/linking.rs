@@ -44,7 +44,7 @@ impl Default for LinkOptions {
             many_per_node: Vec::new(),
             decisions: Vec::new(),
             report_floor: 0.01,
-            questions_per_record: 2,
+            questions_per_record: 3,
             retrieval: retrieve::Options::default(),
         }
     }

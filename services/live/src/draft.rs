@@ -32,7 +32,7 @@ pub enum Splits {
 /// Pairs below this confidence take no part, as in a full run.
 const FLOOR: f64 = 0.01;
 /// Questions a record and master, as in a full run.
-const QUESTIONS: usize = 2;
+const QUESTIONS: usize = 3;
 
 /// The master of a group: one that there is, or one to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]

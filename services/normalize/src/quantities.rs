@@ -205,6 +205,14 @@ impl<'a> Scanner<'a> {
         if !bytes.get(digits).is_some_and(u8::is_ascii_digit) {
             return Some(end.max(at + 1));
         }
+        // `bv2.5平方`, `rvv4mm2`: the kind of a wire and its section.
+        if !hyphen && letters >= 2 {
+            let before = self.understood_to.replace(digits);
+            if self.element(digits, Link::First).is_some_and(|e| e.dimension() == Some(Dimension::Area)) {
+                return Some(digits);
+            }
+            self.understood_to.set(before);
+        }
         // A word glued to its size (`cola330ml`, `uht-250ml`) is longer than the letters of a code, and what follows
         // reads as an amount.
         if letters >= 4 && self.element(digits, Link::First).is_some_and(|e| e.unit.is_some()) {
@@ -231,7 +239,8 @@ impl<'a> Scanner<'a> {
             let ends = self.text[end..].chars().next().is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-');
             ends && matches!(
                 &*unit.alias,
-                "w" | "ml" | "g" | "kg" | "cm" | "mm" | "mah" | "瓦" | "克" | "毫升"
+                "w" | "ml" | "g" | "kg" | "cm" | "mm" | "mah" | "瓦" | "克" | "毫升" | "只" | "个" | "支" | "片" | "瓶"
+                    | "袋" | "盒" | "包" | "粒" | "卷" | "双" | "条"
             )
         })
     }

@@ -215,6 +215,9 @@ pub(crate) enum Gap {
 const CONTAINERS: [&str; 12] =
     ["pet", "can", "cans", "sleek", "slim", "bottle", "btl", "tin", "bag", "box", "pouch", "glass"];
 
+/// Volts that coils, lamps and supplies are made for.
+const MAINS: [u16; 9] = [12, 24, 36, 48, 110, 127, 220, 230, 380];
+
 impl Unit {
     /// `500 g` and `1 l` are as usual as `500g`; `8 a`, `5 d` are not units.
     fn may_stand_apart(&self, rest: &str) -> bool {
@@ -256,6 +259,11 @@ impl Unit {
             let tail = rest[end + 1..].trim_start();
             return tail.starts_with(|c: char| c.is_ascii_digit());
         }
+        if next.is_ascii_alphabetic() && &*self.alias == "v" {
+            // `220vcjx2-0910`: a model runs on from the voltage of its coil; `fits` looks at the volts.
+            let letters = rest[end..].bytes().take_while(u8::is_ascii_alphabetic).count();
+            return letters >= 2 && rest.as_bytes().get(end + letters).is_some_and(u8::is_ascii_digit);
+        }
         if next.is_ascii_alphabetic() && matches!(&*self.alias, "ml" | "l" | "g" | "kg") {
             // `500mlpet瓶`: the container's material runs on from the size.
             let letters = rest[end..].trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
@@ -286,6 +294,9 @@ impl Unit {
             "in" => value > 20.0 || !tail.trim_start().starts_with(|c: char| c.is_ascii_digit()),
             // A ream, elsewhere a blade or an order.
             "刀" | "令" => context.has(Topic::Paper),
+            "v" if tail.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                MAINS.iter().any(|volts| f64::from(*volts) == value)
+            }
             // Article numbers that end like a unit: 9501v+, 7490a.
             "a" if context.has(Topic::Latin) => false,
             // Shades of paint: 9A哑光灰白, 142s解放蓝.

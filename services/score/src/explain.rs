@@ -3,7 +3,7 @@
 //! (`=` agrees, `≠` differs, `~` partly, `?` stated on one side only), so it needs no language.
 
 use crate::attributes::{self, Relation};
-use crate::corpus::Amount;
+use crate::corpus::{Amount, Said};
 use crate::veto::{Veto, snake};
 use domain::quantity::close;
 use domain::{Dimension, ParsedName, Zone};
@@ -158,12 +158,14 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
         kinds.entry(&c.family).or_default().1.push(&c.value);
     }
     for (kind, (a, b)) in kinds {
-        let says_more = a.iter().any(|x| b.iter().any(|y| x.contains(y) || y.contains(x)));
-        let relation = match set_relation(&a, &b) {
-            Relation::Contradicts if says_more => Relation::Compatible,
-            relation => relation,
+        // The same comparison that scores the pair.
+        let said = |values: &[&str]| -> Vec<Said> {
+            let mut said: Vec<_> = values.iter().map(|value| Said { kind: 0, value: (*value).into() }).collect();
+            said.sort();
+            said.dedup();
+            said
         };
-        push(kind, relation, a.join(" "), b.join(" "));
+        push(kind, attributes::one_kind(&said(&a), &said(&b), 0), a.join(" "), b.join(" "));
     }
     out
 }

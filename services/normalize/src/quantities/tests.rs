@@ -217,3 +217,13 @@ fn the_name_is_trusted_over_the_spec() {
     assert_eq!(parsed.quantities.len(), 1);
     assert_eq!(parsed.quantities[0].low, 350.0);
 }
+
+#[test]
+fn models_end_where_amounts_begin() {
+    check("北发卤素灯泡24V70W增亮 H7-2只", "Voltage:24 Power:70 x2");
+    check("接触器220VCJX2-0910", "Voltage:220");
+    check("机油9501VAB3", "");
+    check("熊猫BV2.5平方铜芯电线100米", "Area:2.5 Length:100000");
+    check("BVR4平方 红", "Area:4");
+    check("RVV2*0.75平方电线", "Area:0.75");
+}
