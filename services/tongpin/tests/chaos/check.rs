@@ -209,12 +209,9 @@ async fn rules(wire: &Wire, keys: &Keys, book: &Book, held: &Held, changes: &[v1
         for (at, left) in members.iter().enumerate() {
             for right in &members[at + 1..] {
                 // What people said stands, also against a veto; who changed and is asked about stays until the answer.
-                let is_stale = |sku: &v1::Sku| sku.match_state == i32::from(v1::MatchState::Stale);
-                if is_stale(left) || is_stale(right) {
-                    continue;
-                }
-                if judged.contains(left.name.as_str()) || judged.contains(right.name.as_str()) || pairs >= 200
-                {
+                let by_machine = |sku: &v1::Sku| sku.match_state == i32::from(v1::MatchState::LinkedAuto);
+                let said = judged.contains(left.name.as_str()) || judged.contains(right.name.as_str());
+                if said || !by_machine(left) || !by_machine(right) || pairs >= 200 {
                     continue;
                 }
                 let query = |sku: &v1::Sku| {
