@@ -1,15 +1,13 @@
 //! What has to be true afterwards.
 
 use crate::book::Book;
-use crate::wire::{Keys, Wire};
+use crate::support::wire::{Keys, Wire, verify};
 use api::v1;
 use api::v1::admin_service_client::AdminServiceClient;
 use api::v1::catalog_service_client::CatalogServiceClient;
 use api::v1::master_service_client::MasterServiceClient;
 use api::v1::match_service_client::MatchServiceClient;
-use api::v1::operation_service_client::OperationServiceClient;
 use api::v1::review_service_client::ReviewServiceClient;
-use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -177,7 +175,7 @@ fn log(changes: &[v1::Change], held: &Held) {
 }
 
 async fn rules(wire: &Wire, keys: &Keys, book: &Book, held: &Held, changes: &[v1::Change]) {
-    let findings = verify(wire, keys).await;
+    let findings = verify(wire, &keys.admin).await;
     assert_eq!(findings.finding_count, 0, "{:?}", findings.findings);
 
     // Decisions: the acknowledged ones and no other, taken back or not as acknowledged.
@@ -249,22 +247,4 @@ async fn rules(wire: &Wire, keys: &Keys, book: &Book, held: &Held, changes: &[v1
         held.skus.len(),
         members.len()
     );
-}
-
-async fn verify(wire: &Wire, keys: &Keys) -> v1::VerifyStoreResult {
-    let mut client = AdminServiceClient::new(wire.with(&keys.admin));
-    let begun = client.verify_store(v1::VerifyStoreRequest {}).await.expect("begun").into_inner();
-    let name = begun.operation.expect("an operation").name;
-    let mut client = OperationServiceClient::new(wire.with(&keys.admin));
-    loop {
-        let request = v1::WaitOperationRequest { name: name.clone(), ..Default::default() };
-        let waited = client.wait_operation(request).await.expect("waited").into_inner();
-        match waited.operation.expect("an operation").result {
-            Some(v1::operation::Result::Response(any)) => {
-                return v1::VerifyStoreResult::decode(any.value.as_slice()).expect("a result");
-            }
-            Some(v1::operation::Result::Error(error)) => panic!("{error:?}"),
-            None => {}
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! Who works on the server, until told to end; everybody ends with an answer to the last thing asked.
 
 use crate::book::{Book, Decided, Seen};
+use crate::support::wire::{Keys, NODES, Wire, is_no_answer};
 use crate::support::{Chance, PRODUCTS, name};
-use crate::wire::{Keys, NODES, Wire, is_no_answer};
 use api::v1;
 use api::v1::catalog_service_client::CatalogServiceClient;
 use api::v1::import_skus_request::Message;

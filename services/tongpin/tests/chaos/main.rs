@@ -24,7 +24,6 @@ mod support;
 mod book;
 mod check;
 mod load;
-mod wire;
 
 use book::Book;
 use std::ffi::OsString;
@@ -32,14 +31,16 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use support::wire::{Keys, Wire};
 use support::{Chance, Served, serve_with};
-use wire::{Keys, Wire};
 
 struct Plan {
     seed: u64,
     lasts: Duration,
     /// From one death to the next, on average.
     life: Duration,
+    /// How long a database stays dead.
+    away: Duration,
 }
 
 impl Plan {
@@ -51,6 +52,7 @@ impl Plan {
             seed: number("TONGPIN_CHAOS_SEED", 7),
             lasts: Duration::from_secs(number("TONGPIN_CHAOS_SECONDS", 15)),
             life: Duration::from_secs(number("TONGPIN_CHAOS_KILL_SECONDS", 4)),
+            away: Duration::from_secs(number("TONGPIN_CHAOS_AWAY_SECONDS", 2)),
         }
     }
 }
@@ -61,7 +63,14 @@ fn start(flags: &[OsString], log: &Path) -> Served {
     serve_with(flags, Stdio::from(log))
 }
 
-async fn run(plan: Plan, flags: Vec<OsString>, folder: &Path) {
+/// Whose death it is.
+enum Victim {
+    Service,
+    /// The service lives and has to find back by itself.
+    Database(postgres::Server),
+}
+
+async fn run(plan: Plan, flags: Vec<OsString>, folder: &Path, mut victim: Victim) {
     println!("seed {}, {:?}, a death every {:?} or so", plan.seed, plan.lasts, plan.life);
     let log = folder.join("log");
     let mut served = start(&flags, &log);
@@ -81,8 +90,19 @@ async fn run(plan: Plan, flags: Vec<OsString>, folder: &Path) {
             break;
         }
         tokio::time::sleep(life).await;
-        served.kill();
         deaths += 1;
+        if let Victim::Database(mut server) = victim {
+            victim = tokio::task::spawn_blocking(move || {
+                server.stop();
+                std::thread::sleep(plan.away);
+                server.resume();
+                Victim::Database(server)
+            })
+            .await
+            .expect("started again");
+            continue;
+        }
+        served.kill();
         served = tokio::task::spawn_blocking({
             let (flags, log) = (flags.clone(), log.clone());
             move || start(&flags, &log)
@@ -115,7 +135,12 @@ fn runtime() -> tokio::runtime::Runtime {
 fn nothing_is_lost_on_sqlite() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    runtime().block_on(run(Plan::of_environment(), vec!["--data".into(), data.into()], folder.path()));
+    runtime().block_on(run(
+        Plan::of_environment(),
+        vec!["--data".into(), data.into()],
+        folder.path(),
+        Victim::Service,
+    ));
 }
 
 #[test]
@@ -123,5 +148,18 @@ fn nothing_is_lost_on_postgres() {
     let server = postgres::Server::start(postgres::Fsync::Off);
     let folder = tempfile::tempdir().expect("a folder");
     let flags = vec!["--store".into(), server.database("chaos").into()];
-    runtime().block_on(run(Plan::of_environment(), flags, folder.path()));
+    runtime().block_on(run(Plan::of_environment(), flags, folder.path(), Victim::Service));
+}
+
+/// The database dies under the service; thirty seconds at a time:
+///
+/// ```text
+/// TONGPIN_CHAOS_SECONDS=180 TONGPIN_CHAOS_KILL_SECONDS=30 TONGPIN_CHAOS_AWAY_SECONDS=30 cargo test --release -p tongpin --test chaos the_database -- --nocapture
+/// ```
+#[test]
+fn the_database_dies_and_comes_back() {
+    let server = postgres::Server::start(postgres::Fsync::On);
+    let folder = tempfile::tempdir().expect("a folder");
+    let flags = vec!["--store".into(), server.database("chaos").into()];
+    runtime().block_on(run(Plan::of_environment(), flags, folder.path(), Victim::Database(server)));
 }

@@ -1,6 +1,8 @@
 //! What the tests of the service as a process share: the process, names of goods, and chance that can be repeated.
 #![allow(dead_code)] // each test binary uses a part
 
+pub mod wire;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

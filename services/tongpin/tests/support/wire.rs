@@ -3,6 +3,8 @@
 use api::v1;
 use api::v1::admin_service_client::AdminServiceClient;
 use api::v1::node_service_client::NodeServiceClient;
+use api::v1::operation_service_client::OperationServiceClient;
+use prost::Message;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
@@ -14,7 +16,7 @@ use tonic_types::StatusExt;
 /// Writers' nodes, then importers'.
 pub const NODES: [&str; 4] = ["w0", "w1", "i0", "i1"];
 /// Longest time that a server may take to come back.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 #[derive(Clone)]
 pub struct Keyed(String);
@@ -123,6 +125,25 @@ impl Keys {
             node: make(v1::Role::Node).await,
             approver: make(v1::Role::Approver).await,
             reader: make(v1::Role::Reader).await,
+        }
+    }
+}
+
+/// What the server finds wrong with its store.
+pub async fn verify(wire: &Wire, admin: &str) -> v1::VerifyStoreResult {
+    let mut client = AdminServiceClient::new(wire.with(admin));
+    let begun = client.verify_store(v1::VerifyStoreRequest {}).await.expect("begun").into_inner();
+    let name = begun.operation.expect("an operation").name;
+    let mut client = OperationServiceClient::new(wire.with(admin));
+    loop {
+        let request = v1::WaitOperationRequest { name: name.clone(), ..Default::default() };
+        let waited = client.wait_operation(request).await.expect("waited").into_inner();
+        match waited.operation.expect("an operation").result {
+            Some(v1::operation::Result::Response(any)) => {
+                return v1::VerifyStoreResult::decode(any.value.as_slice()).expect("a result");
+            }
+            Some(v1::operation::Result::Error(error)) => panic!("{error:?}"),
+            None => {}
         }
     }
 }
