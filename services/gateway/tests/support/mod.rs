@@ -65,6 +65,11 @@ impl Running {
     /// With other limits, or certificates.
     pub async fn with_settings(folder: TempDir, change: impl FnOnce(&mut Settings)) -> Running {
         let store = Store::open(&Location::Sqlite(folder.path().join("store.db"))).await.expect("a store");
+        Running::over(store, folder, change).await
+    }
+
+    /// Over a store that there is.
+    pub async fn over(store: Store, folder: TempDir, change: impl FnOnce(&mut Settings)) -> Running {
         let admin = key(&store, Role::Admin, &[]).await;
         let live = Live::new(engine(), store, Options::default());
         let mut settings = Settings::new("127.0.0.1:0".parse().expect("an address"));
