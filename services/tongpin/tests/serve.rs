@@ -5,9 +5,9 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{Served, serve};
+use support::{Served, serve, serve_with};
 
 /// (status, body)
 fn ask(served: &Served, request: &str) -> (u16, String) {
@@ -98,4 +98,14 @@ fn wrong_settings_are_named() {
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && told.contains(expected), "{text}: {told}");
     }
+}
+
+/// Flags win over the example's data folder and address; everything else in it is read.
+#[test]
+fn the_example_settings_are_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/operate/tongpin.toml");
+    let flags = ["--config".as_ref(), example.as_os_str(), "--data".as_ref(), folder.path().as_os_str()];
+    let served = serve_with(flags, Stdio::null());
+    wait_until_ready(&served);
 }
