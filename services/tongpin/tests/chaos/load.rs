@@ -63,9 +63,9 @@ impl Worker {
 pub fn begin(wire: &Wire, keys: &Keys, book: &Arc<Mutex<Book>>, seed: u64, until: Instant) -> Load {
     let with = |key: &str| Worker { wire: wire.clone(), key: key.to_owned(), book: book.clone(), until };
     let (mut workers, mut watchers) = (JoinSet::new(), JoinSet::new());
-    for at in 0..NODES.len() {
+    for (at, node) in NODES.iter().enumerate() {
         let chance = Chance(seed.wrapping_mul(31) + at as u64);
-        match NODES[at].starts_with('w') {
+        match node.starts_with('w') {
             true => workers.spawn(write(with(&keys.node), at, chance)),
             false => workers.spawn(import(with(&keys.node), at, chance)),
         };
