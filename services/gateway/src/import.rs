@@ -179,7 +179,8 @@ impl Import {
                     );
                     return Err(Failure::field("row.row", text));
                 }
-                self.expected += 1;
+                // The last number has none after it: a row that came then would not be the expected one.
+                self.expected = self.expected.saturating_add(1);
                 if start.replace
                     && let Some(sku) = &row.sku
                     && let Ok(key) = names::parse_sku("sku.name", &sku.name)

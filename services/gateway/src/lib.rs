@@ -39,8 +39,8 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 #[derive(Debug, Error)]
@@ -104,7 +104,9 @@ impl Gateway {
         let routes = routes(&shared, health, recorder, pages)?;
 
         let mut until = stopping.clone();
-        let incoming = TcpListenerStream::new(listener);
+        // Here and not on the builder, which leaves connections from elsewhere alone: an answer of several frames would wait
+        // 40 ms for the caller's delayed acknowledgement (RFC 896 against RFC 1122).
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let mut server = server;
         let serving = tokio::spawn(async move {
             let stopped = async move {
@@ -139,8 +141,7 @@ fn builder(settings: &Settings) -> Result<Server, StartError> {
         .accept_http1(true)
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .tcp_nodelay(true);
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)));
     let Some(tls) = &settings.tls else { return Ok(server) };
     let read = |path: &Path| {
         std::fs::read(path).map_err(|source| StartError::Read { path: path.to_owned(), source })

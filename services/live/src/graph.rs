@@ -15,6 +15,8 @@ pub(crate) struct Record {
     pub profile: Profile,
     /// Numbers of its pairs.
     pub pairs: Vec<u32>,
+    /// Those that have a chance: few of many, and what linking walks along.
+    chances: Vec<u32>,
 }
 
 /// A pair that one of the two proposed.
@@ -60,6 +62,7 @@ impl Graph {
                         category: sku.category.clone(),
                         profile,
                         pairs: Vec::new(),
+                        chances: Vec::new(),
                     }
                 })
                 .collect(),
@@ -74,7 +77,7 @@ impl Graph {
         };
         for (left, right, state) in pairs {
             let pair = graph.add_pair(left, right, state.likeness.cosine);
-            graph.pairs[pair as usize].state = Some(state);
+            graph.put(pair, Some(state));
         }
         for node in many {
             let number = graph.node_number(node);
@@ -106,6 +109,7 @@ impl Graph {
             category: sku.category.clone(),
             profile: read.profile,
             pairs: Vec::new(),
+            chances: Vec::new(),
         });
         self.rows.insert(sku.key.clone(), row);
         row
@@ -119,6 +123,7 @@ impl Graph {
         self.index.remove(row);
         let node = self.records[row as usize].node;
         self.records[row as usize].profile = Profile::default();
+        self.records[row as usize].chances.clear();
         for number in std::mem::take(&mut self.records[row as usize].pairs) {
             let other = self.other(number, row);
             self.records[other as usize].pairs.retain(|pair| *pair != number);
@@ -126,7 +131,7 @@ impl Graph {
             if self.pairs[number as usize].state.is_some_and(|state| state.is_active()) {
                 bereaved.push(other);
             }
-            self.pairs[number as usize].state = None;
+            self.put(number, None);
             self.free.push(number);
         }
         (groups, bereaved)
@@ -174,10 +179,23 @@ impl Graph {
 
     /// The pairs of a record that have a chance.
     pub fn active(&self, row: u32) -> impl Iterator<Item = (u32, PairState)> {
-        let pairs = self.records[row as usize].pairs.iter().copied();
-        pairs
-            .filter_map(|pair| self.pairs[pair as usize].state.map(|state| (pair, state)))
-            .filter(|(_, state)| state.is_active())
+        let pairs = self.records[row as usize].chances.iter().copied();
+        pairs.filter_map(|pair| self.pairs[pair as usize].state.map(|state| (pair, state)))
+    }
+
+    /// Gives a pair its state, and its ends the chance or not.
+    fn put(&mut self, pair: u32, state: Option<PairState>) {
+        let of = &mut self.pairs[pair as usize];
+        let has_chance = |state: &Option<PairState>| state.as_ref().is_some_and(PairState::is_active);
+        let (before, after) = (has_chance(&of.state), has_chance(&state));
+        of.state = state;
+        for row in of.ends.into_iter().filter(|_| before != after) {
+            let chances = &mut self.records[row as usize].chances;
+            match after {
+                true => chances.push(pair),
+                false => chances.retain(|known| *known != pair),
+            }
+        }
     }
 
     /// The pair of two records, if there is one that is scored.
@@ -194,7 +212,7 @@ impl Graph {
             } else {
                 PairState { confidence: Confidence::ZERO, veto: None, ..*state }
             };
-            self.pairs[*pair as usize].state = Some(state);
+            self.put(*pair, Some(state));
         }
     }
 
@@ -206,7 +224,10 @@ impl Graph {
             rows.par_iter().map(|row| (*row, self.index.search_row(*row))).collect();
         self.pairs.clear();
         self.free.clear();
-        self.records.iter_mut().for_each(|record| record.pairs.clear());
+        self.records.iter_mut().for_each(|record| {
+            record.pairs.clear();
+            record.chances.clear();
+        });
         let mut seen: FxHashSet<(u32, u32)> = FxHashSet::default();
         for (row, hits) in hits {
             for hit in hits {

@@ -386,8 +386,9 @@ impl Live {
             let state =
                 if confirmed.contains(key) { MatchState::LinkedConfirmed } else { MatchState::LinkedAuto };
             let before = self.read(|world| world.ledger.skus.get(key).map(|info| info.state))?;
-            // What was confirmed stays so.
-            if confirmed.contains(key) || before.is_some_and(|state| !state.is_linked()) {
+            // What was confirmed stays so; and one whose row changed is still to be asked about: nobody spoke of it.
+            let is_new = |state: MatchState| !state.is_linked() && state != MatchState::Stale;
+            if confirmed.contains(key) || before.is_some_and(is_new) {
                 batch.mutations.push(Mutation::SetState { key: key.clone(), state, expect: Expect::Any });
             }
         }

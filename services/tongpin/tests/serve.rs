@@ -1,48 +1,13 @@
 //! `tongpin serve` as a process: its first start, the Python example against it, kill -9 and start again, and a clean stop.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod support;
+
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-struct Served {
-    child: Child,
-    /// The admin key, on the first start.
-    key: Option<String>,
-    address: String,
-}
-
-fn serve(data: &Path) -> Served {
-    let child = Command::new(env!("CARGO_BIN_EXE_tongpin"))
-        .args(["serve", "--lang", "en", "--listen", "127.0.0.1:0", "--data"])
-        .arg(data)
-        .env_remove("TONGPIN_LOG")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut served = Served { child, key: None, address: String::new() };
-    let mut lines = BufReader::new(served.child.stdout.take().expect("a pipe")).lines();
-    loop {
-        let line = lines.next().expect("it says where it listens").expect("text");
-        if let Some(secret) = line.strip_prefix("admin key (shown this once): ") {
-            served.key = Some(secret.to_owned());
-        }
-        if let Some(address) = line.strip_prefix("listening on ") {
-            address.clone_into(&mut served.address);
-            return served;
-        }
-    }
-}
-
-impl Drop for Served {
-    /// A failed test leaves no process behind; both fail where it has ended already.
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::{Served, serve, serve_with};
 
 /// (status, body)
 fn ask(served: &Served, request: &str) -> (u16, String) {
@@ -133,4 +98,14 @@ fn wrong_settings_are_named() {
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && told.contains(expected), "{text}: {told}");
     }
+}
+
+/// Flags win over the example's data folder and address; everything else in it is read.
+#[test]
+fn the_example_settings_are_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/operate/tongpin.toml");
+    let flags = ["--config".as_ref(), example.as_os_str(), "--data".as_ref(), folder.path().as_os_str()];
+    let served = serve_with(flags, Stdio::null());
+    wait_until_ready(&served);
 }

@@ -59,11 +59,22 @@ impl Running {
     }
 
     pub async fn open(folder: TempDir) -> Running {
+        Running::with_settings(folder, |_| {}).await
+    }
+
+    /// With other limits, or certificates.
+    pub async fn with_settings(folder: TempDir, change: impl FnOnce(&mut Settings)) -> Running {
         let store = Store::open(&Location::Sqlite(folder.path().join("store.db"))).await.expect("a store");
+        Running::over(store, folder, change).await
+    }
+
+    /// Over a store that there is.
+    pub async fn over(store: Store, folder: TempDir, change: impl FnOnce(&mut Settings)) -> Running {
         let admin = key(&store, Role::Admin, &[]).await;
         let live = Live::new(engine(), store, Options::default());
         let mut settings = Settings::new("127.0.0.1:0".parse().expect("an address"));
         settings.backups = Some(folder.path().to_owned());
+        change(&mut settings);
         let gateway = Gateway::start(live.clone(), settings).await.expect("the gateway starts");
         while !live.is_ready() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -99,13 +110,18 @@ impl Running {
     /// Three nodes with twenty goods each, and a sibling of another size for every good.
     pub async fn filled() -> Running {
         let running = Running::start().await;
+        running.fill().await;
+        running
+    }
+
+    pub async fn fill(&self) {
+        let running = self;
         running.nodes(&["shop", "store", "erp"]).await;
         let mut catalog = CatalogServiceClient::new(running.admin());
         let requests = goods().into_iter().map(|(name, text)| update(&name, &text)).collect();
         let batch =
             v1::BatchUpdateSkusRequest { parent: "nodes/-".to_owned(), requests, ..Default::default() };
         catalog.batch_update_skus(batch).await.expect("the goods");
-        running
     }
 }
 
@@ -150,4 +166,59 @@ pub fn stored(name: &str) -> Option<v1::MatchQuery> {
 
 pub fn free(text: &str) -> Option<v1::MatchQuery> {
     Some(v1::MatchQuery { query: Some(v1::match_query::Query::Attributes(attributes(text))) })
+}
+
+/// Counts panics anywhere in the process: a server that catches them would hide them from its callers.
+pub mod panics {
+    use std::sync::Once;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static SEEN: AtomicUsize = AtomicUsize::new(0);
+    static HOOK: Once = Once::new();
+
+    pub fn watch() {
+        HOOK.call_once(|| {
+            let usual = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                // A test that fails is no defect of the server.
+                let is_test = info.location().is_some_and(|place| place.file().contains("/tests/"));
+                SEEN.fetch_add(usize::from(!is_test), Ordering::Relaxed);
+                usual(info);
+            }));
+        });
+    }
+
+    pub fn seen() -> usize {
+        SEEN.load(Ordering::Relaxed)
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood, 2014): chance that can be repeated.
+pub struct Chance(pub u64);
+
+impl Chance {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    pub fn percent(&mut self, share: usize) -> bool {
+        self.below(100) < share
+    }
+
+    pub fn bytes(&mut self, most: usize) -> Vec<u8> {
+        (0..self.below(most + 1)).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// A whole number of the environment: the long form of a test.
+pub fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).map_or(usual, |text| text.parse().expect("a whole number"))
 }

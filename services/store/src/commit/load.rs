@@ -1,6 +1,6 @@
 //! Step 1: everything that the mutations touch, and what the rules will ask about it.
 
-use super::Work;
+use super::{Work, content_digest};
 use crate::sql::{Conn, Value, args, find, select};
 use crate::tables::link::links_of;
 use crate::tables::{LinkKey, PolicyKey};
@@ -16,6 +16,9 @@ struct Named {
     skus: Vec<SkuKey>,
     /// SKUs whose membership matters.
     placed: Vec<SkuKey>,
+    /// SKUs that are written and keep their state, with what they say: where that is new and the state a linked one, their
+    /// membership matters too.
+    rewritten: Vec<(SkuKey, String)>,
     /// SKUs whose links and waiting reviews matter.
     moved: Vec<SkuKey>,
     asked: Vec<SkuKey>,
@@ -33,6 +36,13 @@ pub(super) async fn load(conn: &mut Conn<'_>, mutations: &[Mutation]) -> Result<
     }
     let mut work = Work::default();
     work.skus.load(conn, named.skus).await?;
+
+    for (key, content) in named.rewritten {
+        let before = work.skus.before(&key).map(|row| &row.value);
+        if before.is_some_and(|sku| sku.state.is_linked() && sku.content != content) {
+            named.placed.push(key);
+        }
+    }
 
     // Links first: their other ends' places matter too. A SKU that does not exist yet has neither links nor reviews.
     named.moved.retain(|key| work.skus.before(key).is_some());
@@ -76,6 +86,9 @@ impl Named {
                 self.sku(&sku.key);
                 if state.is_some_and(|state| state.is_linked()) {
                     self.placed.push(sku.key.clone());
+                }
+                if state.is_none() {
+                    self.rewritten.push((sku.key.clone(), content_digest(sku)));
                 }
             }
             Mutation::DeleteSku { key, .. } => {

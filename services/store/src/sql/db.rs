@@ -57,6 +57,10 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(PATIENCE)
+            // On a full disk SQLite takes the transaction back by itself, and the one that is then taken back in turn is
+            // none: the connection believes for ever that it is inside one. It goes, another comes. (The ping before
+            // this has waited for whatever was still being taken back.)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone())
             .await
             .map_err(sqlx_error)?;

@@ -35,7 +35,7 @@ suite! {
     catalog: nodes_live_and_are_archived, skus_live_and_are_deleted, the_same_again_changes_nothing, a_sku_needs_a_node,
         odd_texts_survive, unkeepable_values_are_refused, a_batch_is_whole_or_absent, states_are_counted,
         pages_stay_in_place, codes_are_looked_up, candidates_are_replaced, everything_survives_reopening;
-    masters: a_code_is_translated, one_sku_a_node, merges_redirect, only_live_masters_take_merges, rules_hold_at_the_end,
+    masters: a_code_is_translated, one_sku_a_node, merges_redirect, only_live_masters_take_merges, rules_hold_at_the_end, a_linked_sku_is_renamed,
         links_are_found_from_both_sides, revisions_tell_the_history, a_node_narrows;
     reviews: the_queue_gives_the_most_valuable, leases_end, held_reviews_are_renewed_released_reassigned,
         two_stewards_never_get_the_same, filters_and_stats, one_question_at_a_time;

@@ -266,6 +266,9 @@ async fn first_key(store: &Store) -> Result<Option<String>, Failure> {
 
 /// A message when the process is to stop.
 fn signals() -> Result<tokio::sync::mpsc::Receiver<()>, Failure> {
+    // Who listens for it is not killed by it: a file that reaches its limit is an error of that write, like a full disk.
+    let _listening =
+        signal(SignalKind::from_raw(libc::SIGXFSZ)).map_err(|source| Failure::Runtime { source })?;
     let (tell, stop) = tokio::sync::mpsc::channel(1);
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         let mut stream = signal(kind).map_err(|source| Failure::Runtime { source })?;

@@ -112,6 +112,16 @@ pub async fn only_live_masters_take_merges(f: Fixture) {
     assert_eq!(end.master.value.state, MasterState::Retired);
 }
 
+/// A row whose link people confirmed says something else: it stays where it is.
+pub async fn a_linked_sku_is_renamed(f: Fixture) {
+    two_masters(&f).await;
+    f.keep(batch(2).with(state("a", "1", MatchState::LinkedConfirmed))).await;
+    f.keep(batch(3).with(put_sku("a", "1", "renamed"))).await;
+    let row = f.store.sku(&key("a", "1")).await.unwrap().unwrap();
+    assert_eq!((row.value.sku.name.as_str(), row.value.state), ("renamed", MatchState::LinkedConfirmed));
+    assert_eq!(f.store.verify().await.unwrap(), []);
+}
+
 pub async fn rules_hold_at_the_end(f: Fixture) {
     two_masters(&f).await;
     for broken in [
