@@ -7,9 +7,11 @@
 
 mod access;
 mod assets;
+mod bulk;
 mod failure;
 mod layout;
 mod masters;
+mod part;
 mod quality;
 mod question;
 mod queue;
@@ -43,6 +45,11 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/logout", post(access::logout))
         .route("/console/view", post(access::view))
         .route("/console/claim", post(queue::claim))
+        .route("/console/held", post(queue::held))
+        .route("/console/bulk", get(bulk::list).post(bulk::preview))
+        .route("/console/bulk/apply", post(bulk::apply))
+        .route("/console/bulk/{id}", get(bulk::show))
+        .route("/console/bulk/{id}/undo", post(bulk::undo))
         .route("/console/reviews/{id}", get(question::show))
         .route("/console/reviews/{id}/decide", post(question::decide))
         .route("/console/reviews/{id}/leave", post(question::leave))

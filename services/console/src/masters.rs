@@ -4,7 +4,7 @@ use crate::State;
 use crate::access::{Person, View};
 use crate::failure::Failure;
 use crate::layout::{self, Tab, age, band, token};
-use crate::queue::segment;
+use crate::part::segment;
 use axum::extract::{Form, Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{LocalSku, Master, MasterId, MasterState, NodeId, SkuKey, Standing, Stored, Version};

@@ -3,7 +3,8 @@
 use crate::access::{Person, View};
 use crate::failure::Failure;
 use crate::layout::{self, Tab, band, made, token};
-use crate::queue::{LEASE, Part, Told, next, segment};
+use crate::part::{Part, segment};
+use crate::queue::{LEASE, Told, next};
 use crate::{Shared, State};
 use axum::extract::{Form, Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -208,7 +209,7 @@ fn answers(person: &Person, part: &Part, q: &Question, mine: bool, held: bool) -
     }
 }
 
-const REASONS: [(&str, &str, &str, &str); 5] = [
+pub const REASONS: [(&str, &str, &str, &str); 5] = [
     ("1", "size", "size", "规格"),
     ("2", "pack", "pack", "包装数"),
     ("3", "flavour", "flavour, colour", "口味颜色"),
@@ -217,7 +218,7 @@ const REASONS: [(&str, &str, &str, &str); 5] = [
 ];
 
 /// A name for this form, so that sending it twice answers once.
-fn fresh() -> String {
+pub fn fresh() -> String {
     let mut bytes = [0u8; 12];
     // Without random bytes the form works, only not twice.
     match getrandom::fill(&mut bytes) {

@@ -242,6 +242,72 @@ async fn a_steward_answers_takes_back_and_answers_again() {
     assert_eq!(server.live.store().verify().await.unwrap(), []);
 }
 
+/// Every SKU with its master and every waiting question, as they are.
+async fn standing(server: &Server) -> (Vec<(String, String)>, BTreeSet<(String, String)>) {
+    let store = server.live.store();
+    let members = store.list_members(&store::Page::first(1_000)).await.unwrap().items;
+    let members = members.iter().map(|m| (m.key.to_string(), m.master.to_string())).collect();
+    let asked = store.reviews(&ReviewFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
+    let asked = asked.iter().map(|row| (row.value.sku.to_string(), row.value.master.to_string())).collect();
+    (members, asked)
+}
+
+/// Hidden and ticked fields of a form, as a browser would send them.
+fn fields(page: &Page, form: &str) -> Vec<(String, String)> {
+    let mark = format!("action=\"{form}\"");
+    let at = page.text.find(&mark).unwrap_or_else(|| panic!("no form {form} in {}", page.text));
+    let end = page.text[at..].find("</form>").unwrap();
+    let attribute = |tag: &str, name: &str| -> Option<String> {
+        let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
+        Some(rest.split('"').next()?.replace("&amp;", "&"))
+    };
+    page.text[at..at + end]
+        .split("<input")
+        .skip(1)
+        .map(|tag| tag.split('>').next().unwrap())
+        .filter(|tag| !tag.contains("type=\"checkbox\"") || tag.contains(" checked"))
+        .filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_questions_get_one_answer_and_one_undo() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let before = standing(&server).await;
+    let mut li = server.logged_in("li").await;
+    for verdict in ["different", "same", "new"] {
+        let token = li.get("/console/").await.field("token");
+        let asked = [("token", token.as_str()), ("verdict", verdict), ("count", "50"), ("node", "kiosk")];
+        let preview = li.post("/console/bulk", &asked).await;
+        assert_eq!(preview.status, StatusCode::OK, "{}", preview.text);
+        assert!(preview.text.contains("nothing has changed yet"), "{}", preview.text);
+        assert_eq!(standing(&server).await.0, before.0, "a preview changes nothing");
+        let mut sent = fields(&preview, "/console/bulk/apply");
+        let picked = sent.iter().filter(|(key, _)| key == "pick").count();
+        assert!(picked >= 3, "{picked} of {verdict}: {}", preview.text);
+        sent.push(("how".to_owned(), "apply".to_owned()));
+        let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let applied = li.post("/console/bulk/apply", &sent).await;
+        assert!(applied.location.starts_with("/console/bulk/b-"), "{} {}", applied.location, applied.text);
+        // Sent twice, answered once.
+        assert_eq!(li.post("/console/bulk/apply", &sent).await.location, applied.location);
+        let shown = li.get(&applied.location).await;
+        assert!(shown.text.contains("Take all of it back"), "{}", shown.text);
+        assert!(li.get("/console/bulk").await.text.contains(applied.location.rsplit('/').next().unwrap()));
+        assert!(standing(&server).await.1.len() < before.1.len(), "{verdict}: questions are answered");
+        let undone = li.post(&format!("{}/undo", applied.location), &[("token", &token)]).await;
+        assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
+        let after = standing(&server).await;
+        assert_eq!(after.1, before.1, "{verdict}: the questions are back");
+        assert_eq!(server.live.store().verify().await.unwrap(), []);
+    }
+    let groups = |all: &[(String, String)]| -> Vec<String> {
+        all.iter().filter(|(sku, _)| !sku.starts_with("kiosk")).map(|(sku, m)| format!("{sku} {m}")).collect()
+    };
+    assert_eq!(groups(&standing(&server).await.0), groups(&before.0), "the groups are as they were");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_who_may_gets_in_and_only_our_own_forms_count() {
     let server = Server::new().await;
