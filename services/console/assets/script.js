@@ -20,6 +20,7 @@ document.addEventListener("keydown", (event) => {
     if (control.dataset.key !== event.key) continue;
     event.preventDefault();
     if (control.tagName === "SUMMARY") control.parentElement.open = !control.parentElement.open;
+    else if (typing(control)) control.focus();
     else control.click();
     return;
   }

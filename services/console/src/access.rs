@@ -196,13 +196,18 @@ pub struct Person {
     pub form_token: String,
 }
 
+/// Whether a role answers questions.
+pub fn decides(role: Role) -> bool {
+    matches!(role, Role::Steward | Role::Approver | Role::Admin)
+}
+
 impl Person {
     pub fn actor(&self) -> Actor {
         self.user.actor()
     }
 
     pub fn may_decide(&self) -> bool {
-        matches!(self.user.role, Role::Steward | Role::Approver | Role::Admin)
+        decides(self.user.role)
     }
 
     pub fn may_approve(&self) -> bool {

@@ -118,6 +118,8 @@ pub fn band(view: &View, confidence: f64) -> Markup {
             svg viewBox="0 0 100 8" width="100" height="8" aria-hidden="true" {
                 rect.ground x="0" y="0" width="100" height="8" rx="4" {}
                 rect class=(class) x="0" y="0" width=(format!("{:.1}", 100.0 * confidence)) height="8" rx="4" {}
+                // Where the machine begins to ask, and to act by itself.
+                @for zone in [15, 85] { line x1=(zone) y1="0" x2=(zone) y2="8" {} }
             }
             b { (text) }
         }

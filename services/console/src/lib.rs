@@ -53,6 +53,8 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/reviews/{id}", get(question::show))
         .route("/console/reviews/{id}/decide", post(question::decide))
         .route("/console/reviews/{id}/leave", post(question::leave))
+        .route("/console/reviews/{id}/other", post(question::other))
+        .route("/console/reviews/{id}/give", post(question::give))
         .route("/console/reviews/{id}/renew", post(question::renew))
         .route("/console/decisions/{id}/undo", post(question::undo))
         .route("/console/masters", get(masters::search))

@@ -189,6 +189,8 @@ pub struct Unlinking {
     token: String,
     node: String,
     sku: String,
+    #[serde(default)]
+    back: String,
 }
 
 pub async fn unlink(
@@ -208,6 +210,10 @@ pub async fn unlink(
     let writer = person.writer("console.unlink", &format!("masters/{id}"), "");
     let done = shared.live.unlink_by_hand(&call, &writer).await;
     done.map_err(|error| Failure::of(person.view, error))?;
+    if form.back.starts_with("/console/reviews/") && !form.back.contains(['\\', '\r', '\n']) {
+        let sign = if form.back.contains('?') { '&' } else { '?' };
+        return Ok(layout::answer(Redirect::to(&format!("{}{sign}said=parted", form.back)).into_response()));
+    }
     Ok(back(&id))
 }
 

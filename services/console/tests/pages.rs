@@ -163,6 +163,10 @@ impl Browser<'_> {
         self.send(request, form(fields)).await
     }
 
+    async fn field_token(&mut self) -> String {
+        self.get("/console/").await.field("token")
+    }
+
     /// Claims the next question and gives its page.
     async fn next(&mut self) -> Option<(String, Page)> {
         let token = self.get("/console/").await.field("token");
@@ -240,6 +244,101 @@ async fn a_steward_answers_takes_back_and_answers_again() {
         assert_eq!(li.get(&path).await.status, StatusCode::OK, "{path}");
     }
     assert_eq!(server.live.store().verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_held_given_on_put_off_and_given_back() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let (mut li, mut wang) = (server.logged_in("li").await, server.logged_in("wang").await);
+    let token = li.get("/console/").await.field("token");
+    let claimed = li.post("/console/claim", &[("token", &token), ("count", "5")]).await;
+    let held = async || {
+        let stats = server.live.store().queue_stats(&ReviewFilter::default(), now()).await.unwrap();
+        (stats.claimed, stats.deferred)
+    };
+    assert_eq!(held().await, (5, 0));
+    let queue = li.get("/console/").await;
+    assert!(queue.text.contains("held by you") && queue.text.contains("data-left=\"59"), "{}", queue.text);
+    assert!(li.get("/console/?mine=1").await.text.contains(">5 questions in this part"), "mine");
+
+    // To wang's hands: not li's any more, and the first that wang gets.
+    let path = format!("/console/reviews/{}", claimed.id());
+    let page = li.get(&path).await;
+    assert!(page.text.contains("<option value=\"wang\">"), "{}", page.text);
+    let unknown = li.post(&format!("{path}/give"), &[("token", &token), ("to", "zhao")]).await;
+    assert_eq!(unknown.status, StatusCode::CONFLICT, "a reader answers nothing");
+    let given = li.post(&format!("{path}/give"), &[("token", &token), ("to", "wang")]).await;
+    assert_eq!(given.status, StatusCode::SEE_OTHER, "{}", given.text);
+    assert!(li.get(&path).await.text.contains("Held by"), "li sees who holds it");
+    let (id, page) = wang.next().await.unwrap();
+    assert_eq!(id, claimed.id());
+    let theirs = wang.field_token().await;
+    let back = wang.post(&format!("{path}/give"), &[("token", &token), ("to", "li")]).await;
+    assert_eq!(back.status, StatusCode::FORBIDDEN, "li's token is not wang's");
+    assert_eq!(wang.answer(&id, &page, "different").await.status, StatusCode::SEE_OTHER);
+    wang.post("/console/held", &[("token", &theirs), ("how", "release")]).await;
+
+    let later = li.get(&given.location).await;
+    assert!(later.text.contains("Given to that person."), "{}", later.text);
+    li.post(&format!("/console/reviews/{}/leave", given.id()), &[("token", &token), ("how", "defer")]).await;
+    assert_eq!(held().await, (3, 1), "four are left of five, one is put off");
+    let renewed = li.post("/console/held", &[("token", &token)]).await;
+    assert_eq!(renewed.status, StatusCode::NO_CONTENT, "a sign of life");
+    li.post("/console/held", &[("token", &token), ("how", "release")]).await;
+    assert_eq!(held().await, (0, 1), "all are given back");
+
+    // Filters: what does not fit is not shown.
+    for (query, some) in [
+        ("node=kiosk", true),
+        ("node=erp", false),
+        ("category=nothing", false),
+        ("least=0.1", true),
+        ("least=0.999", false),
+        ("age=1", false),
+        ("reason=audit", false),
+        ("band=unlikely&least=0.5", false),
+    ] {
+        let page = li.get(&format!("/console/?{query}")).await;
+        assert_eq!(page.text.contains("<table class=\"queue\""), some, "{query}: {}", page.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_none_fits_another_master_is_found() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let mut li = server.logged_in("li").await;
+    let (id, page) = li.next().await.unwrap();
+    assert!(page.text.contains("Or is it one of these?"), "{}", page.text);
+    // The kiosk's goods state no brand: another good of the same size contradicts nothing it states but the product.
+    let found = li.get(&format!("/console/reviews/{id}?q=%E6%B5%B7%E5%A4%A9%E7%99%BD%E9%85%92500ml")).await;
+    let action = format!("/console/reviews/{id}/other");
+    assert!(found.text.contains(&action) && found.text.contains("海天白酒"), "{}", found.text);
+    let cards: Vec<&str> = found.text.split("<section class=\"side\">").collect();
+    let card = cards.iter().find(|card| card.contains("海天白酒500ml") && card.contains(&action)).unwrap();
+    let hidden = |name: &str| {
+        let rest = card.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_default();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let (token, master, etag, request, force) =
+        (hidden("token"), hidden("master"), hidden("etag"), hidden("request"), hidden("force"));
+    let sent = [
+        ("token", token.as_str()),
+        ("master", &master),
+        ("etag", &etag),
+        ("request", &request),
+        ("force", &force),
+    ];
+    let linked = li.post(&action, &sent).await;
+    assert_eq!(linked.status, StatusCode::SEE_OTHER, "{}", linked.text);
+    let store = server.live.store();
+    let review = store.review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
+    assert!(!review.state.is_waiting(), "{review:?}");
+    let home = store.masters_of(std::slice::from_ref(&review.sku)).await.unwrap();
+    assert_eq!(home[&review.sku].as_str(), master);
+    assert_eq!(li.post(&action, &sent).await.status, StatusCode::SEE_OTHER, "sent twice, done once");
+    assert_eq!(store.verify().await.unwrap(), []);
 }
 
 /// Every SKU with its master and every waiting question, as they are.

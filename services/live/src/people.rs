@@ -682,6 +682,91 @@ impl Live {
         Ok(ack)
     }
 
+    /// Puts one master into another as far as one person may: where policy wants two, as a question to which the first has
+    /// said "the same".
+    pub async fn propose_merge(
+        &self,
+        master: &MasterId,
+        source: &MasterId,
+        reason: &str,
+        writer: &Writer,
+    ) -> Result<Decided> {
+        if let Some(decided) = self.decided_before(writer).await? {
+            return Ok(decided);
+        }
+        let writing = self.write().await;
+        self.catch_up(&writing).await?;
+        if master == source {
+            return Err(LiveError::precondition(master, "cannot be merged into itself"));
+        }
+        self.live_master(master, None).await?;
+        self.live_master(source, None).await?;
+        let (members, theirs) = (self.members_of(source)?, self.members_of(master)?);
+        let (asked, closest) = self.read(|world| {
+            let reviews = world.ledger.reviews_of_master.get(master).into_iter().flatten();
+            let mut reviews = reviews.filter_map(|id| world.ledger.reviews.get(id));
+            let asked = reviews.find(|row| members.contains(&row.value.sku)).map(|row| row.value.id.clone());
+            let graph = &world.graph;
+            let row = |key: &SkuKey| graph.rows.get(key).copied();
+            let pairs = members.iter().flat_map(|a| theirs.iter().map(move |b| (a, b)));
+            let known = pairs.filter_map(|(a, b)| {
+                Some((graph.between(row(a)?, row(b)?)?.confidence, a.clone(), b.clone()))
+            });
+            (asked, known.max_by(|x, y| x.0.get().total_cmp(&y.0.get())))
+        })?;
+        let id = match asked {
+            Some(id) => id,
+            None => {
+                let first = members.first().cloned().zip(theirs.first().cloned());
+                let fallback = first.map(|(a, b)| (Confidence::ZERO, a, b));
+                let (confidence, sku, other) = closest
+                    .or(fallback)
+                    .ok_or_else(|| LiveError::precondition(source, "has no members any more"))?;
+                let skus = self.skus_by_key(vec![sku.clone(), other.clone()]).await?;
+                let summary = skus.get(&sku).zip(skus.get(&other));
+                let summary = summary.map(|(a, b)| self.engine().reason(a, b, None)).unwrap_or_default();
+                let agreed = Some(writer.actor.clone());
+                let evidence = Evidence { other: Some(other), summary, agreed, ..Evidence::default() };
+                let review = Review {
+                    id: ReviewId::new(&self.new_id("r")),
+                    sku,
+                    master: master.clone(),
+                    confidence,
+                    value: (members.len() * theirs.len()) as f64,
+                    evidence: notes::write(&evidence),
+                    model: self.engine().scorer_version().to_owned(),
+                    state: ReviewState::Open,
+                    assignee: None,
+                    lease_until: None,
+                    deferred_until: None,
+                };
+                let id = review.id.clone();
+                let put = Mutation::PutReview { review, expect: Expect::Absent };
+                let batch = Batch::new(now(), &writer.actor, "propose").with(put);
+                self.store().commit(&batch).await?;
+                self.catch_up(&writing).await?;
+                id
+            }
+        };
+        let row = self.store().review(&id).await?.ok_or_else(|| LiveError::not_found("review", &id))?;
+        let answer = Answer {
+            review: id,
+            verdict: Verdict::Same,
+            reason: reason.to_owned(),
+            seen: row.version,
+            eye: Eye::First,
+        };
+        self.decide_alone(&writing, &answer, writer).await
+    }
+
+    /// Whether policy wants two people to put one master into the other.
+    pub async fn merge_needs_two(&self, masters: [&MasterId; 2]) -> Result<bool> {
+        let eyes = self.read(|world| world.ledger.policies.global().eyes)?;
+        let rows = self.store().masters(&masters.map(Clone::clone)).await?;
+        let confirmed = rows.iter().filter(|row| row.value.standing == Standing::Confirmed).count();
+        Ok(eyes == Eyes::Four && confirmed == 2)
+    }
+
     pub(crate) fn decision_by_hand(
         &self,
         writer: &Writer,
