@@ -6,6 +6,7 @@
 //! every name of goods is shown as text, whatever it holds. What people do goes through [`live`], like the API's calls.
 
 mod access;
+mod approvals;
 mod assets;
 mod bulk;
 mod failure;
@@ -15,6 +16,7 @@ mod part;
 mod quality;
 mod question;
 mod queue;
+mod reshape;
 
 pub use access::Settings;
 
@@ -44,6 +46,7 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/login", get(access::form).post(access::login))
         .route("/console/logout", post(access::logout))
         .route("/console/view", post(access::view))
+        .route("/console/approvals", get(approvals::show))
         .route("/console/claim", post(queue::claim))
         .route("/console/held", post(queue::held))
         .route("/console/bulk", get(bulk::list).post(bulk::preview))
@@ -59,6 +62,9 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/decisions/{id}/undo", post(question::undo))
         .route("/console/masters", get(masters::search))
         .route("/console/masters/{id}", get(masters::show))
+        .route("/console/masters/{id}/merge", get(reshape::merge_page).post(reshape::merge))
+        .route("/console/masters/{id}/split", post(reshape::split))
+        .route("/console/masters/{id}/golden", post(reshape::write_golden))
         .route("/console/masters/{id}/unlink", post(masters::unlink))
         .route("/console/masters/{id}/revert", post(masters::revert))
         .route("/console/quality", get(quality::show))

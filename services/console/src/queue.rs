@@ -359,6 +359,7 @@ impl Told {
             "merged" => view.say("Merged.", "已合并。"),
             "split" => view.say("Split.", "已拆分。"),
             "reverted" => view.say("Gone back.", "已恢复。"),
+            "approved" => view.say("Agreed and done.", "已同意并生效。"),
             "drawn" => view.say(
                 "A sample of automatic links is in the queue, to be judged blind.",
                 "已抽取自动关联放入队列，供盲审。",

@@ -341,6 +341,134 @@ async fn where_none_fits_another_master_is_found() {
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
+/// The master of a SKU.
+async fn home(server: &Server, node: &str, sku: &str) -> domain::MasterId {
+    let key = domain::SkuKey::new(node, sku);
+    server.live.store().masters_of(std::slice::from_ref(&key)).await.unwrap()[&key].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masters_are_merged_split_and_written_by_hand_and_go_back() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let store = server.live.store();
+    store.create_user("chen", Role::Approver, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    let (mut li, mut chen) = (server.logged_in("li").await, server.logged_in("chen").await);
+    let (haitian, libai) = (home(&server, "shop", "A000").await, home(&server, "shop", "A010").await);
+    let path = format!("/console/masters/{haitian}");
+    let page = li.get(&path).await;
+    assert!(page.text.contains("Why they belong together") && page.text.contains("History"), "{}", page.text);
+    assert!(page.text.contains("joined:"), "the time line says who came: {}", page.text);
+    let near = li.get(&format!("{path}/merge")).await;
+    assert!(near.text.contains("Show the merge"), "{}", near.text);
+
+    // Two members of one node that holds a product once: said before anything is done, in both languages.
+    let shown = li.get(&format!("{path}/merge?with={libai}")).await;
+    assert!(shown.text.contains("What the merge would do"), "{}", shown.text);
+    assert!(!shown.text.contains("class=\"primary large\""), "it cannot be done: {}", shown.text);
+    let token = shown.field("token");
+    let refused = li.post(&format!("{path}/merge"), &[("token", &token), ("with", libai.as_str())]).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+
+    // Split one off, look, do it.
+    let keys: Vec<String> = page
+        .text
+        .split("form=\"split\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    assert!(keys.len() >= 3, "{keys:?}");
+    let ticked = [("token", token.as_str()), ("pick", &keys[0])];
+    let shown = li.post(&format!("{path}/split"), &ticked).await;
+    assert!(shown.text.contains("becomes a master of its own"), "{}", shown.text);
+    let sent = fields(&shown, &format!("{path}/split"));
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let done = li.post(&format!("{path}/split"), &sent).await;
+    assert!(done.location.ends_with("said=split"), "{}", done.text);
+    assert_eq!(
+        li.post(&format!("{path}/split"), &sent).await.status,
+        StatusCode::SEE_OTHER,
+        "sent twice, done once"
+    );
+    let (erp, shop) = (home(&server, "erp", "C000").await, home(&server, "shop", "A000").await);
+    let none = li.post(&format!("{path}/split"), &[("token", &token)]).await;
+    assert!(none.text.contains("role=\"alert\""), "nothing ticked is said: {}", none.text);
+    assert_ne!(erp, shop, "they are two now");
+
+    // Together again: both are confirmed. With four eyes it takes another person.
+    let policy = domain::Policy {
+        scope: domain::PolicyScope::Global,
+        number: 1,
+        eyes: domain::Eyes::Four,
+        activity: domain::Activity::Inactive,
+        ..server.live.policy_for([&NodeId("shop".into()), &NodeId("erp".into())], None).unwrap()
+    };
+    let active = Mutation::ActivatePolicy { scope: policy.scope.clone(), number: 1, expected: None };
+    let batch =
+        Batch::new(now(), &Actor::new("test"), "policy").with(Mutation::AddPolicy { policy }).with(active);
+    server.live.commit(&batch).await.unwrap();
+    let path = format!("/console/masters/{shop}");
+    let shown = li.get(&format!("{path}/merge?with={erp}")).await;
+    assert!(shown.text.contains("Propose the merge"), "{}", shown.text);
+    let sent = fields(&shown, &format!("{path}/merge"));
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let proposed = li.post(&format!("{path}/merge"), &sent).await;
+    assert!(proposed.location.ends_with("said=second"), "{} {}", proposed.location, proposed.text);
+    assert_ne!(home(&server, "erp", "C000").await, home(&server, "shop", "A000").await, "not yet");
+    let approvals = li.get("/console/approvals").await;
+    assert!(
+        approvals.text.contains("Take back") && !approvals.text.contains("Look and decide"),
+        "{}",
+        approvals.text
+    );
+    assert!(
+        li.next().await.is_none_or(|(_, page)| !page.text.contains("A second person")),
+        "not for the first"
+    );
+    let approvals = chen.get("/console/approvals").await;
+    let at = approvals.text.find("name=\"id\" value=\"").expect("a proposal") + 17;
+    let id = approvals.text[at..].split('"').next().unwrap().to_owned();
+    let claimed = chen.post("/console/claim", &[("token", &approvals.field("token")), ("id", &id)]).await;
+    let page = chen.get(&claimed.location).await;
+    assert!(page.text.contains("says that it is the same"), "{}", page.text);
+    let agreed = chen.answer(&id, &page, "same").await;
+    assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.text);
+    assert_eq!(home(&server, "erp", "C000").await, home(&server, "shop", "A000").await, "together again");
+    assert!(chen.get("/console/approvals").await.text.contains("Nothing waits for a second person"));
+
+    // A value by hand stays, says where it is from, and goes again.
+    let path = format!("/console/masters/{}", home(&server, "shop", "A000").await);
+    let page = li.get(&path).await;
+    let write = async |li: &mut Browser<'_>, page: &Page, extra: (&str, &str)| {
+        let mut sent = fields(page, &format!("{path}/golden"));
+        match sent.iter_mut().find(|(key, _)| key == extra.0) {
+            Some(field) => field.1 = extra.1.to_owned(),
+            None => sent.push((extra.0.to_owned(), extra.1.to_owned())),
+        }
+        let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        li.post(&format!("{path}/golden"), &sent).await
+    };
+    let written = write(&mut li, &page, ("name", "海天老字号酱油")).await;
+    let page = li.get(&written.location).await;
+    assert!(
+        page.text.contains("海天老字号酱油") && page.text.contains("written by a person"),
+        "{}",
+        page.text
+    );
+    write(&mut li, &page, ("free-name", "1")).await;
+    let page = li.get(&path).await;
+    assert!(!page.text.contains("<h1><bdi>海天老字号酱油"), "{}", page.text);
+
+    // Back to how it was at first.
+    let first = chen.get(&path).await;
+    let revision =
+        first.text.rsplit("name=\"revision\" value=\"").next().unwrap().split('"').next().unwrap().to_owned();
+    let token = first.field("token");
+    let back = chen.post(&format!("{path}/revert"), &[("token", &token), ("revision", &revision)]).await;
+    assert_eq!(back.status, StatusCode::SEE_OTHER, "{}", back.text);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
 /// Every SKU with its master and every waiting question, as they are.
 async fn standing(server: &Server) -> (Vec<(String, String)>, BTreeSet<(String, String)>) {
     let store = server.live.store();
