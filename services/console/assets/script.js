@@ -89,3 +89,15 @@ if (leases.length) {
     }
   }, 1000);
 }
+
+// A file may be dropped anywhere on the import page.
+const drop = document.querySelector("form.drop");
+if (drop) {
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files.length) drop.elements.file.files = event.dataTransfer.files;
+    });
+  }
+}

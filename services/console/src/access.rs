@@ -139,6 +139,11 @@ impl View {
         show::lang::pick(self.language, en, zh)
     }
 
+    /// One of two texts that are made at run time.
+    pub fn pick<'a>(&self, en: &'a str, zh: &'a str) -> &'a str {
+        if self.is_chinese() { zh } else { en }
+    }
+
     pub fn is_chinese(&self) -> bool {
         self.language == engine::Language::Zh
     }

@@ -18,6 +18,8 @@ pub enum Failure {
     NotFound(View, String),
     /// What was asked cannot be done as things are now.
     Refused(View, String),
+    /// More than is taken.
+    TooLarge(View, String),
     Building(View),
     /// The server's own fault; the log says more.
     Broken(View),
@@ -81,6 +83,15 @@ pub fn in_words(view: &View, said: &str) -> Markup {
     }
 }
 
+fn role_in_chinese(needs: &str) -> &str {
+    match needs {
+        "a steward" => "管家（steward）",
+        "an approver" => "审批人（approver）",
+        "an administrator" => "管理员（admin）",
+        other => other,
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, view, text) = match self {
@@ -95,11 +106,12 @@ impl IntoResponse for Failure {
             Failure::Denied(view, needs) => {
                 let text = match view.is_chinese() {
                     false => format!("Your role does not allow this: it takes {needs}."),
-                    true => format!("您的角色不能这样做：需要 {needs}。"),
+                    true => format!("您的角色不能这样做：需要{}。", role_in_chinese(needs)),
                 };
                 (StatusCode::FORBIDDEN, view, text)
             }
             Failure::NotFound(view, text) => (StatusCode::NOT_FOUND, view, text),
+            Failure::TooLarge(view, text) => (StatusCode::PAYLOAD_TOO_LARGE, view, text),
             Failure::Refused(view, text) => (StatusCode::CONFLICT, view, text),
             Failure::Building(view) => {
                 let text = view.say(

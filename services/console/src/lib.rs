@@ -10,6 +10,7 @@ mod approvals;
 mod assets;
 mod bulk;
 mod failure;
+mod import;
 mod layout;
 mod masters;
 mod part;
@@ -22,6 +23,7 @@ pub use access::Settings;
 
 use access::Sessions;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use live::Live;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 pub(crate) struct Shared {
     pub live: Live,
     pub sessions: Sessions,
+    pub imports: import::Imports,
     pub settings: Settings,
 }
 
@@ -37,7 +40,12 @@ pub(crate) type State = axum::extract::State<Arc<Shared>>;
 
 /// The pages, all under `/console/`; `/` leads there.
 pub fn router(live: Live, settings: Settings) -> Router {
-    let shared = Arc::new(Shared { live, sessions: Sessions::default(), settings });
+    let shared = Arc::new(Shared {
+        live,
+        sessions: Sessions::default(),
+        imports: import::Imports::default(),
+        settings,
+    });
     let home = || async { Redirect::to("/console/") };
     Router::new()
         .route("/", get(home))
@@ -67,6 +75,15 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/masters/{id}/golden", post(reshape::write_golden))
         .route("/console/masters/{id}/unlink", post(masters::unlink))
         .route("/console/masters/{id}/revert", post(masters::revert))
+        .route(
+            "/console/import",
+            // What a form adds to its file is small.
+            get(import::form)
+                .post(import::upload)
+                .layer(DefaultBodyLimit::max(import::MOST_BYTES + 64 * 1024)),
+        )
+        .route("/console/import/{id}", get(import::show).post(import::map))
+        .route("/console/import/{id}/rejected.csv", get(import::rejected))
         .route("/console/quality", get(quality::show))
         .route("/console/assets/{name}", get(assets::serve))
         .with_state(shared)

@@ -131,7 +131,8 @@ pub async fn show(
     let asked = store.reviews(&asked, &Page::first(20)).await.map_err(broken)?.items;
     let names = Names::of(store, &asked).await.map_err(broken)?;
     let path = format!("/console/masters/{}", segment(id.as_str()));
-    let may_split = person.may_decide() && members.len() > 1;
+    let may_part = person.may_decide() && members.len() > 1;
+    let may_split = person.may_approve() && members.len() > 1;
     let body = html! {
         (told.toast(&person))
         h1 { bdi { (row.value.golden.name.value) } " " small { (standing(&view, &row.value)) } }
@@ -155,7 +156,7 @@ pub async fn show(
                         td { code { bdi { (sku.key.sku) } } }
                         td { (layout::made(show::html::name(&sku.name))) }
                         td { bdi { (sku.spec.as_deref().unwrap_or_default()) } }
-                        td { @if may_split {
+                        td { @if may_part {
                             form method="post" action=(format!("{path}/unlink")) {
                                 (token(&person))
                                 input type="hidden" name="node" value=(sku.key.node);

@@ -91,7 +91,7 @@ fn bar(share: f64) -> Markup {
     } }
 }
 
-fn state_name(view: &View, state: MatchState) -> &'static str {
+pub fn state_name(view: &View, state: MatchState) -> &'static str {
     match state {
         MatchState::NotRun => view.say("not looked at yet", "尚未处理"),
         MatchState::NoCandidate => view.say("nothing alike", "没有相近的"),

@@ -140,7 +140,8 @@ pub async fn merge_page(
             @if two { p.notice { (view.say(
                 "Both are confirmed by people, and policy wants two persons: this is kept as a proposal until another person, who may approve, agrees.",
                 "两边都经人工确认，策略要求两人：将作为提议保存，等另一位有批准权限的人同意后才生效。")) } }
-            @if person.may_decide() && (obstacle.is_none() || forced) {
+            @if !two && !person.may_approve() { p.notice { (view.say("To merge takes an approver.", "合并需要有批准权限的人。")) } }
+            @if (two && person.may_decide() || person.may_approve()) && (obstacle.is_none() || forced) {
                 form.start method="post" action=(format!("{path}/merge")) {
                     (token(&person))
                     input type="hidden" name="with" value=(asked.with);
@@ -200,12 +201,14 @@ pub async fn merge(
     Path(id): Path<String>,
     Form(form): Form<Merge>,
 ) -> Result<Response, Failure> {
-    person.writes(&form.token, person.may_decide(), "a steward")?;
     let view = person.view;
     let broken = |error| Failure::of(view, error);
     let writer = person.writer("console.merge", &format!("masters/{id} <- {}", form.with), &form.request);
     let (master, source) = (MasterId::new(&id), MasterId::new(&form.with));
     let two = shared.live.merge_needs_two([&master, &source]).await.map_err(broken)?;
+    // A proposal is a first person's word only.
+    let may = if two { person.may_decide() } else { person.may_approve() };
+    person.writes(&form.token, may, "an approver")?;
     if two {
         let call = hand_merge(&id, &form.with, Force::No);
         shared.live.merge_by_hand(&call, &writer.clone().trying(true)).await.map_err(broken)?;
@@ -241,7 +244,7 @@ pub async fn split(
     let field = |name: &str| {
         fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     };
-    person.writes(field("token"), person.may_decide(), "a steward")?;
+    person.writes(field("token"), person.may_approve(), "an approver")?;
     let keys = picked(&fields);
     let master = MasterId::new(&id);
     let path = path_of(&id);

@@ -163,6 +163,18 @@ impl Browser<'_> {
         self.send(request, form(fields)).await
     }
 
+    /// Sends a file, as a form with `multipart/form-data` does.
+    async fn upload(&mut self, token: &str, name: &str, content: &str) -> Page {
+        let body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--edge\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/csv\r\n\r\n\
+             {content}\r\n--edge--\r\n"
+        );
+        let request = Request::post("/console/import")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=edge");
+        self.send(request, body).await
+    }
+
     async fn field_token(&mut self) -> String {
         self.get("/console/").await.field("token")
     }
@@ -341,6 +353,72 @@ async fn where_none_fits_another_master_is_found() {
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_mapped_looked_at_and_imported() {
+    let server = Server::new().await;
+    let store = server.live.store();
+    store.create_user("root", Role::Admin, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    let (mut li, mut root) = (server.logged_in("li").await, server.logged_in("root").await);
+    assert_eq!(li.get("/console/import").await.status, StatusCode::FORBIDDEN, "a steward imports nothing");
+    let token = root.get("/console/import").await.field("token");
+    assert_eq!(root.upload("forged", "a.csv", "x").await.status, StatusCode::FORBIDDEN);
+    let picture = root.upload(&token, "../../etc/a.png", "\u{89}PNG").await;
+    let refused = root.get(&picture.location).await;
+    assert!(refused.text.contains("role=\"alert\"") && !refused.text.contains("etc"), "{}", refused.text);
+
+    // Headers that nobody could know: asked for, with what the file has.
+    let mut file = String::from("柜台,款号,叫法,单价\r\n");
+    for (i, name) in ["海天酱油500ml", "立白洗洁精1L", "=1+1", "海天 酱油 0.5升"].iter().enumerate()
+    {
+        file.push_str(&format!("{},K{i},{name},{i}.5\r\n", if i < 3 { "东店" } else { "西店" }));
+    }
+    file.push_str("东店,K0,重复的编码,1\r\n东店,,没有编码,1\r\n");
+    let sent = root.upload(&token, "商品.csv", &file).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+    assert_eq!(li.get(&sent.location).await.status, StatusCode::NOT_FOUND, "the file is its sender's");
+    let asked = root.get(&sent.location).await;
+    assert!(
+        asked.text.contains("no column for") && asked.text.contains("<option value=\"叫法\">"),
+        "{}",
+        asked.text
+    );
+    let map = [("token", token.as_str()), ("map-node", "柜台"), ("map-sku", "款号"), ("map-name", "叫法")];
+    let looked = root.post(&sent.location, &[&map[..], &[("how", "look")]].concat()).await;
+    assert!(looked.text.contains("海天酱油500ml") && looked.text.contains("rows of"), "{}", looked.text);
+    assert!(store.sku(&domain::SkuKey::new("东店", "K0")).await.unwrap().is_none(), "nothing is kept yet");
+    let begun = root.post(&sent.location, &[&map[..], &[("how", "import")]].concat()).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
+    root.post(&sent.location, &[&map[..], &[("how", "import")]].concat()).await;
+    let mut outcome = root.get(&sent.location).await;
+    for _ in 0..100 {
+        if outcome.text.contains("To the questions") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        outcome = root.get(&sent.location).await;
+    }
+    assert!(
+        outcome.text.contains("<b>4</b>new") && outcome.text.contains("<b>2</b>left out"),
+        "{}",
+        outcome.text
+    );
+    let linked = store
+        .masters_of(&[domain::SkuKey::new("东店", "K0"), domain::SkuKey::new("西店", "K3")])
+        .await
+        .unwrap();
+    assert_eq!(linked.len(), 2, "imported goods are linked");
+    let rejected = root.get(&format!("{}/rejected.csv", sent.location)).await;
+    assert_eq!(rejected.text.lines().count(), 3, "{}", rejected.text);
+    assert!(
+        rejected.text.contains("\"duplicate\"") && rejected.text.contains("\"missing\""),
+        "{}",
+        rejected.text
+    );
+    let huge = "x".repeat(33 * 1024 * 1024);
+    assert_eq!(root.upload(&token, "huge.csv", &huge).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
 /// The master of a SKU.
 async fn home(server: &Server, node: &str, sku: &str) -> domain::MasterId {
     let key = domain::SkuKey::new(node, sku);
@@ -368,9 +446,16 @@ async fn masters_are_merged_split_and_written_by_hand_and_go_back() {
     assert!(!shown.text.contains("class=\"primary large\""), "it cannot be done: {}", shown.text);
     let token = shown.field("token");
     let refused = li.post(&format!("{path}/merge"), &[("token", &token), ("with", libai.as_str())]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "a steward merges nothing alone");
+    let token = chen.get(&path).await.field("token");
+    let refused = chen.post(&format!("{path}/merge"), &[("token", &token), ("with", libai.as_str())]).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
 
     // Split one off, look, do it.
+    let denied = li.post(&format!("{path}/split"), &[("token", &token)]).await;
+    assert_eq!(denied.status, StatusCode::FORBIDDEN, "a steward splits nothing");
+    let page = chen.get(&path).await;
+    let token = page.field("token");
     let keys: Vec<String> = page
         .text
         .split("form=\"split\" value=\"")
@@ -379,19 +464,19 @@ async fn masters_are_merged_split_and_written_by_hand_and_go_back() {
         .collect();
     assert!(keys.len() >= 3, "{keys:?}");
     let ticked = [("token", token.as_str()), ("pick", &keys[0])];
-    let shown = li.post(&format!("{path}/split"), &ticked).await;
+    let shown = chen.post(&format!("{path}/split"), &ticked).await;
     assert!(shown.text.contains("becomes a master of its own"), "{}", shown.text);
     let sent = fields(&shown, &format!("{path}/split"));
     let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let done = li.post(&format!("{path}/split"), &sent).await;
+    let done = chen.post(&format!("{path}/split"), &sent).await;
     assert!(done.location.ends_with("said=split"), "{}", done.text);
     assert_eq!(
-        li.post(&format!("{path}/split"), &sent).await.status,
+        chen.post(&format!("{path}/split"), &sent).await.status,
         StatusCode::SEE_OTHER,
         "sent twice, done once"
     );
     let (erp, shop) = (home(&server, "erp", "C000").await, home(&server, "shop", "A000").await);
-    let none = li.post(&format!("{path}/split"), &[("token", &token)]).await;
+    let none = chen.post(&format!("{path}/split"), &[("token", &token)]).await;
     assert!(none.text.contains("role=\"alert\""), "nothing ticked is said: {}", none.text);
     assert_ne!(erp, shop, "they are two now");
 

@@ -737,7 +737,12 @@ impl Planner<'_> {
         stale: &FxHashSet<u32>,
         draft: &mut Draft,
     ) {
-        let news: FxHashSet<&SkuKey> = draft.groups.iter().flat_map(|group| &group.joined).collect();
+        // All members of a group that gets its master now are new to it.
+        let newcomers = |group: &'_ GroupDraft| match group.master {
+            Some(_) => group.joined.clone(),
+            None => group.members.clone(),
+        };
+        let news: FxHashSet<SkuKey> = draft.groups.iter().flat_map(newcomers).collect();
         let is_new = |row: u32| {
             let key = self.key(row);
             news.contains(key) || self.changed.contains(key)

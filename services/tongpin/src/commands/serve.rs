@@ -127,7 +127,9 @@ pub fn demo(call: &Call, listen: SocketAddr, records: Vec<LocalSku>) -> Result<F
         let key = first_key(&store).await?.unwrap_or_default();
         // Of the key, so that nobody can know it beforehand.
         let password: String = key.chars().rev().take(14).collect();
-        store.create_user("demo", Role::Approver, &password, &by, now()).await?;
+        store.create_user("demo", Role::Admin, &password, &by, now()).await?;
+        // Somebody else, for what takes two.
+        store.create_user("second", Role::Approver, &password, &by, now()).await?;
         let live = Live::new(engine, store.clone(), Options::default());
         let mut stop = signals()?;
         let pages = console::router(live.clone(), console::Settings::default());
