@@ -301,14 +301,16 @@ async fn begin(
     {
         let mut progress = lock(&upload.progress);
         progress.total = records.skus.len();
+        // The server's folder is nobody's business.
+        let path = upload.path().display().to_string();
         progress.left = records
             .rejected
             .iter()
             .map(|rejected| Left {
                 line: Some(rejected.line),
                 code: rejected.reason.code().to_owned(),
-                en: rejected.reason.to_string(),
-                zh: rejected.reason.in_chinese(),
+                en: rejected.reason.to_string().replace(&path, &upload.name),
+                zh: rejected.reason.in_chinese().replace(&path, &upload.name),
                 row: rejected.raw.clone(),
             })
             .collect();

@@ -20,6 +20,7 @@ mod queue;
 mod reshape;
 
 pub use access::Settings;
+pub use quality::keep_auditing;
 
 use access::Sessions;
 use axum::Router;
@@ -85,6 +86,7 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/import/{id}", get(import::show).post(import::map))
         .route("/console/import/{id}/rejected.csv", get(import::rejected))
         .route("/console/quality", get(quality::show))
+        .route("/console/quality/audit", post(quality::draw))
         .route("/console/assets/{name}", get(assets::serve))
         .with_state(shared)
 }

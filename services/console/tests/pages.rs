@@ -354,6 +354,68 @@ async fn where_none_fits_another_master_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn automatic_links_are_sampled_and_judged_blind() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let store = server.live.store();
+    let links = async || {
+        let page = store::Page::first(1_000);
+        store.list_links(domain::LinkCause::Auto, &page).await.unwrap().items.len()
+    };
+    let all = links().await;
+    assert!(all >= 40, "{all} automatic links");
+    let writer = Writer::new(&Actor::new("test"));
+    let drawn = server.live.draw_audit(0.3, &writer).await.unwrap();
+    assert!(drawn > 3 && drawn < all, "{drawn} of {all}");
+    assert_eq!(server.live.draw_audit(0.3, &writer).await.unwrap(), 0, "drawn again, it is the same sample");
+    // What is linked around it does not make the machine forget the sample.
+    server.goods(&[("late".to_owned(), "L1".to_owned(), "海天酱油500ml".to_owned())]).await;
+    let mut li = server.logged_in("li").await;
+    let queue = li.get("/console/?reason=audit").await;
+    assert!(queue.text.contains("blind") && !queue.text.contains("class=\"band\""), "{}", queue.text);
+    let (mut judged, mut right) = (0, 0);
+    loop {
+        let token = li.field_token().await;
+        let claimed = li.post("/console/claim", &[("token", &token), ("reason", "audit")]).await;
+        if !claimed.location.starts_with("/console/reviews/") {
+            break;
+        }
+        let page = li.get(&claimed.location).await;
+        assert!(page.text.contains("A blind audit"), "{}", page.text);
+        assert!(!page.text.contains("What the machine thinks"), "{}", page.text);
+        assert!(!page.text.contains("class=\"band\""), "no confidence anywhere: {}", page.text);
+        let verdict = if judged == 1 { "different" } else { "same" };
+        let answered = li.answer(&claimed.id(), &page, verdict).await;
+        assert_eq!(answered.status, StatusCode::SEE_OTHER, "{}", answered.text);
+        li.post("/console/held", &[("token", &token), ("how", "release")]).await;
+        (judged, right) = (judged + 1, right + usize::from(verdict == "same"));
+        assert!(judged <= drawn, "each once");
+    }
+    assert!(judged > 3, "{judged} of {drawn}");
+    // Drawn again, other links of the same goods may come, but none that was judged.
+    server.live.draw_audit(0.3, &writer).await.unwrap();
+    let pair = |sku: &domain::SkuKey, evidence: &live::notes::Evidence| (sku.clone(), evidence.other.clone());
+    let given =
+        store.decisions(&store::DecisionFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
+    let given: Vec<_> = given
+        .iter()
+        .map(|row| pair(&row.value.sku, &live::notes::read::<live::notes::Seen>(&row.value.seen).evidence))
+        .collect();
+    for row in store.reviews(&ReviewFilter::default(), &store::Page::first(1_000)).await.unwrap().items {
+        let evidence = live::notes::read::<live::notes::Evidence>(&row.value.evidence);
+        assert!(!evidence.audit || !given.contains(&pair(&row.value.sku, &evidence)), "{evidence:?}");
+    }
+    let quality = li.get("/console/quality").await;
+    assert!(quality.text.contains(&format!("{right} / {judged}")), "{}", quality.text);
+    assert!(
+        quality.text.contains("Clopper") && quality.text.contains("Nodes with most unlinked"),
+        "{}",
+        quality.text
+    );
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_mapped_looked_at_and_imported() {
     let server = Server::new().await;
     let store = server.live.store();
