@@ -34,10 +34,18 @@ const MOST_ATTEMPTS: u32 = 10;
 const MOST: usize = 10_000;
 
 /// What the server that serves the pages knows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Cookies are sent over TLS only.
     pub secure: bool,
+    /// Seconds that a claimed question is one's own without a sign of life.
+    pub lease_seconds: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { secure: false, lease_seconds: 600 }
+    }
 }
 
 #[derive(Default)]

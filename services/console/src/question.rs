@@ -4,7 +4,7 @@ use crate::access::{Person, View, decides};
 use crate::failure::Failure;
 use crate::layout::{self, Tab, band, made, token};
 use crate::part::{Part, segment};
-use crate::queue::{LEASE, Told, holder, left, name_of, next};
+use crate::queue::{Told, holder, left, name_of, next};
 use crate::{Shared, State};
 use axum::extract::{Form, Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -274,7 +274,7 @@ fn answers(person: &Person, part: &Part, q: &Question, mine: bool, held: bool) -
                 @for (key, value, en, zh) in REASONS {
                     label { input type="radio" name="reason" value=(value) data-key=(key); (view.say(en, zh)) kbd { (key) } }
                 }
-                input.note name="note" maxlength="500" placeholder=(view.say("a note, if you like", "备注（可不填）"));
+                input.note name="note" maxlength="500" aria-label=(view.say("a note", "备注")) placeholder=(view.say("a note, if you like", "备注（可不填）"));
             }
         }
         form.leave method="post" action=(path("leave")) {
@@ -740,7 +740,8 @@ pub async fn renew(
 ) -> Result<Response, Failure> {
     person.writes(&form.token, person.may_decide(), "a steward")?;
     let id = ReviewId::new(&id);
-    let held = shared.live.store().renew_reviews(&[id], &person.actor(), now(), LEASE).await;
+    let held =
+        shared.live.store().renew_reviews(&[id], &person.actor(), now(), shared.settings.lease_seconds).await;
     held.map_err(|error| Failure::of_store(person.view, error))?;
     Ok(layout::answer(StatusCode::NO_CONTENT))
 }
@@ -763,7 +764,7 @@ pub async fn undo(
             let held = shared
                 .live
                 .store()
-                .claim_named(std::slice::from_ref(&id), &person.actor(), now(), LEASE)
+                .claim_named(std::slice::from_ref(&id), &person.actor(), now(), shared.settings.lease_seconds)
                 .await;
             held.map_err(|error| Failure::of_store(person.view, error))?;
             format!("/console/reviews/{}{}", segment(id.as_str()), told.query(&Part::default()))

@@ -15,8 +15,6 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Claim, Deleted, Page, ReviewFilter, StoreError};
 
-/// Seconds that a claimed question is one's own without a sign of life.
-pub const LEASE: i64 = 600;
 const SHOWN: usize = 50;
 /// Questions that one person may hold at once.
 pub const MOST_HELD: usize = 100;
@@ -256,7 +254,9 @@ pub async fn claim(
         return next(&shared, &person, &form.part, &Told::default()).await;
     }
     let id = ReviewId::new(&form.id);
-    let held = store.claim_named(std::slice::from_ref(&id), &person.actor(), now(), LEASE).await;
+    let held = store
+        .claim_named(std::slice::from_ref(&id), &person.actor(), now(), shared.settings.lease_seconds)
+        .await;
     held.map_err(|error| Failure::of_store(person.view, error))?;
     let path = format!("/console/reviews/{}{}", segment(&form.id), form.part.query());
     Ok(layout::answer(Redirect::to(&path).into_response()))
@@ -272,7 +272,7 @@ pub async fn take(
     let claim = Claim {
         by: person.actor(),
         at: now(),
-        lease_seconds: LEASE,
+        lease_seconds: shared.settings.lease_seconds,
         filter: part.claimable(person),
         limit: count,
     };
@@ -301,7 +301,7 @@ pub async fn held(
         let id = std::slice::from_ref(&row.value.id);
         let done = match form.how.as_str() {
             "release" => store.release_reviews(id, &by, now()).await,
-            _ => store.renew_reviews(id, &by, now(), LEASE).await,
+            _ => store.renew_reviews(id, &by, now(), shared.settings.lease_seconds).await,
         };
         match done {
             // The lease ended, or somebody was given it, between the two calls.
@@ -391,7 +391,11 @@ pub async fn next(
     let mut row = None;
     if let Some(held) = held_by(shared, person).await?.into_iter().next() {
         let id = std::slice::from_ref(&held.value.id);
-        let renewed = shared.live.store().renew_reviews(id, &person.actor(), now(), LEASE).await;
+        let renewed = shared
+            .live
+            .store()
+            .renew_reviews(id, &person.actor(), now(), shared.settings.lease_seconds)
+            .await;
         // Lost since: another one.
         row = renewed.ok().and_then(|mut rows| rows.pop());
     }

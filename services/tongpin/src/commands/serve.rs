@@ -71,7 +71,7 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
         let live = Live::new(engine, store.clone(), Options::default());
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let mut stop = signals()?;
-        let pages = console::Settings { secure: settings.tls.is_some() };
+        let pages = console::Settings { secure: settings.tls.is_some(), ..console::Settings::default() };
         let pages = console::router(live.clone(), pages);
         let auditing = tokio::spawn(console::keep_auditing(live.clone()));
         let gateway = Gateway::start_with(live, settings, pages).await?;
