@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("gateway", &["domain", "engine", "live", "store", "api"]),
     ("show", &["normalize", "engine"]),
-    ("console", &["domain", "engine", "live", "show", "store"]),
+    ("console", &["domain", "learn", "tables", "engine", "live", "show", "store"]),
     (
         "tongpin",
         &[

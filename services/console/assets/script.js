@@ -20,6 +20,7 @@ document.addEventListener("keydown", (event) => {
     if (control.dataset.key !== event.key) continue;
     event.preventDefault();
     if (control.tagName === "SUMMARY") control.parentElement.open = !control.parentElement.open;
+    else if (typing(control)) control.focus();
     else control.click();
     return;
   }
@@ -63,11 +64,40 @@ window.addEventListener("pageshow", () => {
 });
 
 // While the question is on the screen, it stays ours.
-const answers = document.querySelector("form[data-renew]");
-if (answers) {
+const renewed = document.querySelectorAll("form[data-renew]");
+const leases = document.querySelectorAll("[data-left]");
+const shown = performance.now();
+if (renewed.length) {
   setInterval(() => {
     if (document.hidden || !navigator.onLine) return;
-    const body = new URLSearchParams({ token: answers.elements.token.value });
-    fetch(answers.dataset.renew, { method: "POST", body }).catch(() => {});
+    for (const form of renewed) {
+      const body = new URLSearchParams({ token: form.elements.token.value });
+      fetch(form.dataset.renew, { method: "POST", body }).then((answer) => {
+        if (!answer.ok || answer.redirected) return;
+        // Leases are ten minutes from a sign of life.
+        for (const lease of leases) lease.dataset.left = 600 + (performance.now() - shown) / 1000;
+      }).catch(() => {});
+    }
   }, 120000);
+}
+if (leases.length) {
+  setInterval(() => {
+    for (const lease of leases) {
+      const left = Math.max(0, Math.round(Number(lease.dataset.left) - (performance.now() - shown) / 1000));
+      lease.querySelector("b").textContent = Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
+      lease.classList.toggle("ending", left < 60);
+    }
+  }, 1000);
+}
+
+// A file may be dropped anywhere on the import page.
+const drop = document.querySelector("form.drop");
+if (drop) {
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files.length) drop.elements.file.files = event.dataTransfer.files;
+    });
+  }
 }

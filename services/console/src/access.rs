@@ -34,10 +34,18 @@ const MOST_ATTEMPTS: u32 = 10;
 const MOST: usize = 10_000;
 
 /// What the server that serves the pages knows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Cookies are sent over TLS only.
     pub secure: bool,
+    /// Seconds that a claimed question is one's own without a sign of life.
+    pub lease_seconds: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { secure: false, lease_seconds: 600 }
+    }
 }
 
 #[derive(Default)]
@@ -139,6 +147,11 @@ impl View {
         show::lang::pick(self.language, en, zh)
     }
 
+    /// One of two texts that are made at run time.
+    pub fn pick<'a>(&self, en: &'a str, zh: &'a str) -> &'a str {
+        if self.is_chinese() { zh } else { en }
+    }
+
     pub fn is_chinese(&self) -> bool {
         self.language == engine::Language::Zh
     }
@@ -196,13 +209,18 @@ pub struct Person {
     pub form_token: String,
 }
 
+/// Whether a role answers questions.
+pub fn decides(role: Role) -> bool {
+    matches!(role, Role::Steward | Role::Approver | Role::Admin)
+}
+
 impl Person {
     pub fn actor(&self) -> Actor {
         self.user.actor()
     }
 
     pub fn may_decide(&self) -> bool {
-        matches!(self.user.role, Role::Steward | Role::Approver | Role::Admin)
+        decides(self.user.role)
     }
 
     pub fn may_approve(&self) -> bool {

@@ -5,7 +5,7 @@ use crate::layout;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use live::LiveError;
-use maud::html;
+use maud::{Markup, html};
 use store::StoreError;
 
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub enum Failure {
     NotFound(View, String),
     /// What was asked cannot be done as things are now.
     Refused(View, String),
+    /// More than is taken.
+    TooLarge(View, String),
     Building(View),
     /// The server's own fault; the log says more.
     Broken(View),
@@ -55,6 +57,41 @@ impl Failure {
     }
 }
 
+/// A rule that forbids something, in the person's language; what it is about stays as it was said.
+pub fn in_words(view: &View, said: &str) -> Markup {
+    // What the rooms below say, by its unmistakable part.
+    const RULES: [(&str, &str); 15] = [
+        ("nothing is left to answer", "这个问题已经有了结果。"),
+        ("contradicts its member", "与其中一个成员写明的内容互相矛盾。"),
+        ("the node holds a product once", "该节点同一商品只能有一条：请先移出原有的一条。"),
+        ("was merged into", "该主数据已并入别的主数据。"),
+        ("has no members any more", "该主数据已没有成员。"),
+        ("as its only member", "它是唯一的成员，不能移出。"),
+        ("cannot be merged into itself", "不能与自身合并。"),
+        ("must keep a member and lose a member", "拆分后两边都必须有成员：请勾选一部分成员。"),
+        ("as a member already", "它已经是成员。"),
+        ("does not have", "它不是成员。"),
+        ("had no members at revision", "那个版本没有成员。"),
+        ("is not held by", "这个问题现在不归您：别人正在看，或租期已到。请重新领取。"),
+        ("read it again and decide again", "内容已被别人改动：请刷新后再试。"),
+        ("does not exist", "没有找到：请检查编号。"),
+        ("exists already", "已经存在：请换一个名称。"),
+    ];
+    match RULES.iter().find(|(part, _)| said.contains(part)).filter(|_| view.is_chinese()) {
+        Some((_, zh)) => html! { (zh) " " small { bdi lang="en" { (said) } } },
+        None => html! { bdi { (said) } },
+    }
+}
+
+fn role_in_chinese(needs: &str) -> &str {
+    match needs {
+        "a steward" => "管家（steward）",
+        "an approver" => "审批人（approver）",
+        "an administrator" => "管理员（admin）",
+        other => other,
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, view, text) = match self {
@@ -69,11 +106,12 @@ impl IntoResponse for Failure {
             Failure::Denied(view, needs) => {
                 let text = match view.is_chinese() {
                     false => format!("Your role does not allow this: it takes {needs}."),
-                    true => format!("您的角色不能这样做：需要 {needs}。"),
+                    true => format!("您的角色不能这样做：需要{}。", role_in_chinese(needs)),
                 };
                 (StatusCode::FORBIDDEN, view, text)
             }
             Failure::NotFound(view, text) => (StatusCode::NOT_FOUND, view, text),
+            Failure::TooLarge(view, text) => (StatusCode::PAYLOAD_TOO_LARGE, view, text),
             Failure::Refused(view, text) => (StatusCode::CONFLICT, view, text),
             Failure::Building(view) => {
                 let text = view.say(
@@ -94,7 +132,7 @@ impl IntoResponse for Failure {
         let body = html! {
             section.notice role="alert" {
                 h1 { (title) }
-                p { bdi { (text) } }
+                p { (in_words(&view, &text)) }
                 p { a.button href="/console/" { (view.say("To the queue", "回到队列")) } }
             }
         };

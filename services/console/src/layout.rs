@@ -30,6 +30,7 @@ pub enum Tab {
     Queue,
     Masters,
     Quality,
+    Import,
 }
 
 /// HTML that [`show`] has escaped.
@@ -64,6 +65,7 @@ pub fn page(view: &View, person: Option<(&Person, Tab, &str)>, title: &str, body
                             (link_to(view, tab, Tab::Queue, "/console/", "Queue", "队列"))
                             (link_to(view, tab, Tab::Masters, "/console/masters", "Masters", "主数据"))
                             (link_to(view, tab, Tab::Quality, "/console/quality", "Quality", "质量"))
+                            @if person.user.role == store::Role::Admin { (link_to(view, tab, Tab::Import, "/console/import", "Import", "导入")) }
                         }
                         span.who { bdi { (person.user.name) } small { (person.user.role.as_str()) } }
                     }
@@ -118,6 +120,8 @@ pub fn band(view: &View, confidence: f64) -> Markup {
             svg viewBox="0 0 100 8" width="100" height="8" aria-hidden="true" {
                 rect.ground x="0" y="0" width="100" height="8" rx="4" {}
                 rect class=(class) x="0" y="0" width=(format!("{:.1}", 100.0 * confidence)) height="8" rx="4" {}
+                // Where the machine begins to ask, and to act by itself.
+                @for zone in [15, 85] { line x1=(zone) y1="0" x2=(zone) y2="8" {} }
             }
             b { (text) }
         }

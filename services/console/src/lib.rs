@@ -6,18 +6,25 @@
 //! every name of goods is shown as text, whatever it holds. What people do goes through [`live`], like the API's calls.
 
 mod access;
+mod approvals;
 mod assets;
+mod bulk;
 mod failure;
+mod import;
 mod layout;
 mod masters;
+mod part;
 mod quality;
 mod question;
 mod queue;
+mod reshape;
 
 pub use access::Settings;
+pub use quality::keep_auditing;
 
 use access::Sessions;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use live::Live;
@@ -26,6 +33,7 @@ use std::sync::Arc;
 pub(crate) struct Shared {
     pub live: Live,
     pub sessions: Sessions,
+    pub imports: import::Imports,
     pub settings: Settings,
 }
 
@@ -33,7 +41,12 @@ pub(crate) type State = axum::extract::State<Arc<Shared>>;
 
 /// The pages, all under `/console/`; `/` leads there.
 pub fn router(live: Live, settings: Settings) -> Router {
-    let shared = Arc::new(Shared { live, sessions: Sessions::default(), settings });
+    let shared = Arc::new(Shared {
+        live,
+        sessions: Sessions::default(),
+        imports: import::Imports::default(),
+        settings,
+    });
     let home = || async { Redirect::to("/console/") };
     Router::new()
         .route("/", get(home))
@@ -42,17 +55,38 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/login", get(access::form).post(access::login))
         .route("/console/logout", post(access::logout))
         .route("/console/view", post(access::view))
+        .route("/console/approvals", get(approvals::show))
         .route("/console/claim", post(queue::claim))
+        .route("/console/held", post(queue::held))
+        .route("/console/bulk", get(bulk::list).post(bulk::preview))
+        .route("/console/bulk/apply", post(bulk::apply))
+        .route("/console/bulk/{id}", get(bulk::show))
+        .route("/console/bulk/{id}/undo", post(bulk::undo))
         .route("/console/reviews/{id}", get(question::show))
         .route("/console/reviews/{id}/decide", post(question::decide))
         .route("/console/reviews/{id}/leave", post(question::leave))
+        .route("/console/reviews/{id}/other", post(question::other))
+        .route("/console/reviews/{id}/give", post(question::give))
         .route("/console/reviews/{id}/renew", post(question::renew))
         .route("/console/decisions/{id}/undo", post(question::undo))
         .route("/console/masters", get(masters::search))
         .route("/console/masters/{id}", get(masters::show))
+        .route("/console/masters/{id}/merge", get(reshape::merge_page).post(reshape::merge))
+        .route("/console/masters/{id}/split", post(reshape::split))
+        .route("/console/masters/{id}/golden", post(reshape::write_golden))
         .route("/console/masters/{id}/unlink", post(masters::unlink))
         .route("/console/masters/{id}/revert", post(masters::revert))
+        .route(
+            "/console/import",
+            // What a form adds to its file is small.
+            get(import::form)
+                .post(import::upload)
+                .layer(DefaultBodyLimit::max(import::MOST_BYTES + 64 * 1024)),
+        )
+        .route("/console/import/{id}", get(import::show).post(import::map))
+        .route("/console/import/{id}/rejected.csv", get(import::rejected))
         .route("/console/quality", get(quality::show))
+        .route("/console/quality/audit", post(quality::draw))
         .route("/console/assets/{name}", get(assets::serve))
         .with_state(shared)
 }

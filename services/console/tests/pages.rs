@@ -163,6 +163,22 @@ impl Browser<'_> {
         self.send(request, form(fields)).await
     }
 
+    /// Sends a file, as a form with `multipart/form-data` does.
+    async fn upload(&mut self, token: &str, name: &str, content: &str) -> Page {
+        let body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--edge\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/csv\r\n\r\n\
+             {content}\r\n--edge--\r\n"
+        );
+        let request = Request::post("/console/import")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=edge");
+        self.send(request, body).await
+    }
+
+    async fn field_token(&mut self) -> String {
+        self.get("/console/").await.field("token")
+    }
+
     /// Claims the next question and gives its page.
     async fn next(&mut self) -> Option<(String, Page)> {
         let token = self.get("/console/").await.field("token");
@@ -240,6 +256,428 @@ async fn a_steward_answers_takes_back_and_answers_again() {
         assert_eq!(li.get(&path).await.status, StatusCode::OK, "{path}");
     }
     assert_eq!(server.live.store().verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_held_given_on_put_off_and_given_back() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let (mut li, mut wang) = (server.logged_in("li").await, server.logged_in("wang").await);
+    let token = li.get("/console/").await.field("token");
+    let claimed = li.post("/console/claim", &[("token", &token), ("count", "5")]).await;
+    let held = async || {
+        let stats = server.live.store().queue_stats(&ReviewFilter::default(), now()).await.unwrap();
+        (stats.claimed, stats.deferred)
+    };
+    assert_eq!(held().await, (5, 0));
+    let queue = li.get("/console/").await;
+    assert!(queue.text.contains("held by you") && queue.text.contains("data-left=\"59"), "{}", queue.text);
+    assert!(li.get("/console/?mine=1").await.text.contains(">5 questions in this part"), "mine");
+
+    // To wang's hands: not li's any more, and the first that wang gets.
+    let path = format!("/console/reviews/{}", claimed.id());
+    let page = li.get(&path).await;
+    assert!(page.text.contains("<option value=\"wang\">"), "{}", page.text);
+    let unknown = li.post(&format!("{path}/give"), &[("token", &token), ("to", "zhao")]).await;
+    assert_eq!(unknown.status, StatusCode::CONFLICT, "a reader answers nothing");
+    let given = li.post(&format!("{path}/give"), &[("token", &token), ("to", "wang")]).await;
+    assert_eq!(given.status, StatusCode::SEE_OTHER, "{}", given.text);
+    assert!(li.get(&path).await.text.contains("Held by"), "li sees who holds it");
+    let (id, page) = wang.next().await.unwrap();
+    assert_eq!(id, claimed.id());
+    let theirs = wang.field_token().await;
+    let back = wang.post(&format!("{path}/give"), &[("token", &token), ("to", "li")]).await;
+    assert_eq!(back.status, StatusCode::FORBIDDEN, "li's token is not wang's");
+    assert_eq!(wang.answer(&id, &page, "different").await.status, StatusCode::SEE_OTHER);
+    wang.post("/console/held", &[("token", &theirs), ("how", "release")]).await;
+
+    let later = li.get(&given.location).await;
+    assert!(later.text.contains("Given to that person."), "{}", later.text);
+    li.post(&format!("/console/reviews/{}/leave", given.id()), &[("token", &token), ("how", "defer")]).await;
+    assert_eq!(held().await, (3, 1), "four are left of five, one is put off");
+    let renewed = li.post("/console/held", &[("token", &token)]).await;
+    assert_eq!(renewed.status, StatusCode::NO_CONTENT, "a sign of life");
+    li.post("/console/held", &[("token", &token), ("how", "release")]).await;
+    assert_eq!(held().await, (0, 1), "all are given back");
+
+    // Filters: what does not fit is not shown.
+    for (query, some) in [
+        ("node=kiosk", true),
+        ("node=erp", false),
+        ("category=nothing", false),
+        ("least=0.1", true),
+        ("least=0.999", false),
+        ("age=1", false),
+        ("reason=audit", false),
+        ("band=unlikely&least=0.5", false),
+    ] {
+        let page = li.get(&format!("/console/?{query}")).await;
+        assert_eq!(page.text.contains("<table class=\"queue\""), some, "{query}: {}", page.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_none_fits_another_master_is_found() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let mut li = server.logged_in("li").await;
+    let (id, page) = li.next().await.unwrap();
+    assert!(page.text.contains("Or is it one of these?"), "{}", page.text);
+    // The kiosk's goods state no brand: another good of the same size contradicts nothing it states but the product.
+    let found = li.get(&format!("/console/reviews/{id}?q=%E6%B5%B7%E5%A4%A9%E7%99%BD%E9%85%92500ml")).await;
+    let action = format!("/console/reviews/{id}/other");
+    assert!(found.text.contains(&action) && found.text.contains("海天白酒"), "{}", found.text);
+    let cards: Vec<&str> = found.text.split("<section class=\"side\">").collect();
+    let card = cards.iter().find(|card| card.contains("海天白酒500ml") && card.contains(&action)).unwrap();
+    let hidden = |name: &str| {
+        let rest = card.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_default();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let (token, master, etag, request, force) =
+        (hidden("token"), hidden("master"), hidden("etag"), hidden("request"), hidden("force"));
+    let sent = [
+        ("token", token.as_str()),
+        ("master", &master),
+        ("etag", &etag),
+        ("request", &request),
+        ("force", &force),
+    ];
+    let linked = li.post(&action, &sent).await;
+    assert_eq!(linked.status, StatusCode::SEE_OTHER, "{}", linked.text);
+    let store = server.live.store();
+    let review = store.review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
+    assert!(!review.state.is_waiting(), "{review:?}");
+    let home = store.masters_of(std::slice::from_ref(&review.sku)).await.unwrap();
+    assert_eq!(home[&review.sku].as_str(), master);
+    assert_eq!(li.post(&action, &sent).await.status, StatusCode::SEE_OTHER, "sent twice, done once");
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn automatic_links_are_sampled_and_judged_blind() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let store = server.live.store();
+    let links = async || {
+        let page = store::Page::first(1_000);
+        store.list_links(domain::LinkCause::Auto, &page).await.unwrap().items.len()
+    };
+    let all = links().await;
+    assert!(all >= 40, "{all} automatic links");
+    let writer = Writer::new(&Actor::new("test"));
+    let drawn = server.live.draw_audit(0.3, &writer).await.unwrap();
+    assert!(drawn > 3 && drawn < all, "{drawn} of {all}");
+    assert_eq!(server.live.draw_audit(0.3, &writer).await.unwrap(), 0, "drawn again, it is the same sample");
+    // What is linked around it does not make the machine forget the sample.
+    server.goods(&[("late".to_owned(), "L1".to_owned(), "海天酱油500ml".to_owned())]).await;
+    let mut li = server.logged_in("li").await;
+    let queue = li.get("/console/?reason=audit").await;
+    assert!(queue.text.contains("blind") && !queue.text.contains("class=\"band\""), "{}", queue.text);
+    let (mut judged, mut right) = (0, 0);
+    loop {
+        let token = li.field_token().await;
+        let claimed = li.post("/console/claim", &[("token", &token), ("reason", "audit")]).await;
+        if !claimed.location.starts_with("/console/reviews/") {
+            break;
+        }
+        let page = li.get(&claimed.location).await;
+        assert!(page.text.contains("A blind audit"), "{}", page.text);
+        assert!(!page.text.contains("What the machine thinks"), "{}", page.text);
+        assert!(!page.text.contains("class=\"band\""), "no confidence anywhere: {}", page.text);
+        let verdict = if judged == 1 { "different" } else { "same" };
+        let answered = li.answer(&claimed.id(), &page, verdict).await;
+        assert_eq!(answered.status, StatusCode::SEE_OTHER, "{}", answered.text);
+        li.post("/console/held", &[("token", &token), ("how", "release")]).await;
+        (judged, right) = (judged + 1, right + usize::from(verdict == "same"));
+        assert!(judged <= drawn, "each once");
+    }
+    assert!(judged > 3, "{judged} of {drawn}");
+    // Drawn again, other links of the same goods may come, but none that was judged.
+    server.live.draw_audit(0.3, &writer).await.unwrap();
+    let pair = |sku: &domain::SkuKey, evidence: &live::notes::Evidence| (sku.clone(), evidence.other.clone());
+    let given =
+        store.decisions(&store::DecisionFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
+    let given: Vec<_> = given
+        .iter()
+        .map(|row| pair(&row.value.sku, &live::notes::read::<live::notes::Seen>(&row.value.seen).evidence))
+        .collect();
+    for row in store.reviews(&ReviewFilter::default(), &store::Page::first(1_000)).await.unwrap().items {
+        let evidence = live::notes::read::<live::notes::Evidence>(&row.value.evidence);
+        assert!(!evidence.audit || !given.contains(&pair(&row.value.sku, &evidence)), "{evidence:?}");
+    }
+    let quality = li.get("/console/quality").await;
+    assert!(quality.text.contains(&format!("{right} / {judged}")), "{}", quality.text);
+    assert!(
+        quality.text.contains("Clopper") && quality.text.contains("Nodes with most unlinked"),
+        "{}",
+        quality.text
+    );
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_mapped_looked_at_and_imported() {
+    let server = Server::new().await;
+    let store = server.live.store();
+    store.create_user("root", Role::Admin, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    let (mut li, mut root) = (server.logged_in("li").await, server.logged_in("root").await);
+    assert_eq!(li.get("/console/import").await.status, StatusCode::FORBIDDEN, "a steward imports nothing");
+    let token = root.get("/console/import").await.field("token");
+    assert_eq!(root.upload("forged", "a.csv", "x").await.status, StatusCode::FORBIDDEN);
+    let picture = root.upload(&token, "../../etc/a.png", "\u{89}PNG").await;
+    let refused = root.get(&picture.location).await;
+    assert!(refused.text.contains("role=\"alert\"") && !refused.text.contains("etc"), "{}", refused.text);
+
+    // Headers that nobody could know: asked for, with what the file has.
+    let mut file = String::from("柜台,款号,叫法,单价\r\n");
+    for (i, name) in ["海天酱油500ml", "立白洗洁精1L", "=1+1", "海天 酱油 0.5升"].iter().enumerate()
+    {
+        file.push_str(&format!("{},K{i},{name},{i}.5\r\n", if i < 3 { "东店" } else { "西店" }));
+    }
+    file.push_str("东店,K0,重复的编码,1\r\n东店,,没有编码,1\r\n");
+    let sent = root.upload(&token, "商品.csv", &file).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+    assert_eq!(li.get(&sent.location).await.status, StatusCode::NOT_FOUND, "the file is its sender's");
+    let asked = root.get(&sent.location).await;
+    assert!(
+        asked.text.contains("no column for") && asked.text.contains("<option value=\"叫法\">"),
+        "{}",
+        asked.text
+    );
+    let map = [("token", token.as_str()), ("map-node", "柜台"), ("map-sku", "款号"), ("map-name", "叫法")];
+    let looked = root.post(&sent.location, &[&map[..], &[("how", "look")]].concat()).await;
+    assert!(looked.text.contains("海天酱油500ml") && looked.text.contains("rows of"), "{}", looked.text);
+    assert!(store.sku(&domain::SkuKey::new("东店", "K0")).await.unwrap().is_none(), "nothing is kept yet");
+    let begun = root.post(&sent.location, &[&map[..], &[("how", "import")]].concat()).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
+    root.post(&sent.location, &[&map[..], &[("how", "import")]].concat()).await;
+    let mut outcome = root.get(&sent.location).await;
+    for _ in 0..100 {
+        if outcome.text.contains("To the questions") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        outcome = root.get(&sent.location).await;
+    }
+    assert!(
+        outcome.text.contains("<b>4</b>new") && outcome.text.contains("<b>2</b>left out"),
+        "{}",
+        outcome.text
+    );
+    let kept = [domain::SkuKey::new("东店", "K0"), domain::SkuKey::new("西店", "K3")];
+    let kept = server.live.saved(&kept).await.unwrap();
+    assert!(kept.iter().any(|one| one.master.is_some()), "what is imported is matched at once: {kept:?}");
+    let rejected = root.get(&format!("{}/rejected.csv", sent.location)).await;
+    assert_eq!(rejected.text.lines().count(), 3, "{}", rejected.text);
+    assert!(
+        rejected.text.contains("\"duplicate\"") && rejected.text.contains("\"missing\""),
+        "{}",
+        rejected.text
+    );
+    let huge = "x".repeat(33 * 1024 * 1024);
+    assert_eq!(root.upload(&token, "huge.csv", &huge).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+/// The master of a SKU.
+async fn home(server: &Server, node: &str, sku: &str) -> domain::MasterId {
+    let key = domain::SkuKey::new(node, sku);
+    server.live.store().masters_of(std::slice::from_ref(&key)).await.unwrap()[&key].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masters_are_merged_split_and_written_by_hand_and_go_back() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let store = server.live.store();
+    store.create_user("chen", Role::Approver, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    let (mut li, mut chen) = (server.logged_in("li").await, server.logged_in("chen").await);
+    let (haitian, libai) = (home(&server, "shop", "A000").await, home(&server, "shop", "A010").await);
+    let path = format!("/console/masters/{haitian}");
+    let page = li.get(&path).await;
+    assert!(page.text.contains("Why they belong together") && page.text.contains("History"), "{}", page.text);
+    assert!(page.text.contains("joined:"), "the time line says who came: {}", page.text);
+    let near = li.get(&format!("{path}/merge")).await;
+    assert!(near.text.contains("Show the merge"), "{}", near.text);
+
+    // Two members of one node that holds a product once: said before anything is done, in both languages.
+    let shown = li.get(&format!("{path}/merge?with={libai}")).await;
+    assert!(shown.text.contains("What the merge would do"), "{}", shown.text);
+    assert!(!shown.text.contains("class=\"primary large\""), "it cannot be done: {}", shown.text);
+    let token = shown.field("token");
+    let refused = li.post(&format!("{path}/merge"), &[("token", &token), ("with", libai.as_str())]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "a steward merges nothing alone");
+    let token = chen.get(&path).await.field("token");
+    let refused = chen.post(&format!("{path}/merge"), &[("token", &token), ("with", libai.as_str())]).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+
+    // Split one off, look, do it.
+    let denied = li.post(&format!("{path}/split"), &[("token", &token)]).await;
+    assert_eq!(denied.status, StatusCode::FORBIDDEN, "a steward splits nothing");
+    let page = chen.get(&path).await;
+    let token = page.field("token");
+    let keys: Vec<String> = page
+        .text
+        .split("form=\"split\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    assert!(keys.len() >= 3, "{keys:?}");
+    let ticked = [("token", token.as_str()), ("pick", &keys[0])];
+    let shown = chen.post(&format!("{path}/split"), &ticked).await;
+    assert!(shown.text.contains("becomes a master of its own"), "{}", shown.text);
+    let sent = fields(&shown, &format!("{path}/split"));
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let done = chen.post(&format!("{path}/split"), &sent).await;
+    assert!(done.location.ends_with("said=split"), "{}", done.text);
+    assert_eq!(
+        chen.post(&format!("{path}/split"), &sent).await.status,
+        StatusCode::SEE_OTHER,
+        "sent twice, done once"
+    );
+    let (erp, shop) = (home(&server, "erp", "C000").await, home(&server, "shop", "A000").await);
+    let none = chen.post(&format!("{path}/split"), &[("token", &token)]).await;
+    assert!(none.text.contains("role=\"alert\""), "nothing ticked is said: {}", none.text);
+    assert_ne!(erp, shop, "they are two now");
+
+    // Together again: both are confirmed. With four eyes it takes another person.
+    let policy = domain::Policy {
+        scope: domain::PolicyScope::Global,
+        number: 1,
+        eyes: domain::Eyes::Four,
+        activity: domain::Activity::Inactive,
+        ..server.live.policy_for([&NodeId("shop".into()), &NodeId("erp".into())], None).unwrap()
+    };
+    let active = Mutation::ActivatePolicy { scope: policy.scope.clone(), number: 1, expected: None };
+    let batch =
+        Batch::new(now(), &Actor::new("test"), "policy").with(Mutation::AddPolicy { policy }).with(active);
+    server.live.commit(&batch).await.unwrap();
+    let path = format!("/console/masters/{shop}");
+    let shown = li.get(&format!("{path}/merge?with={erp}")).await;
+    assert!(shown.text.contains("Propose the merge"), "{}", shown.text);
+    let sent = fields(&shown, &format!("{path}/merge"));
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let proposed = li.post(&format!("{path}/merge"), &sent).await;
+    assert!(proposed.location.ends_with("said=second"), "{} {}", proposed.location, proposed.text);
+    assert_ne!(home(&server, "erp", "C000").await, home(&server, "shop", "A000").await, "not yet");
+    let approvals = li.get("/console/approvals").await;
+    assert!(
+        approvals.text.contains("Take back") && !approvals.text.contains("Look and decide"),
+        "{}",
+        approvals.text
+    );
+    assert!(
+        li.next().await.is_none_or(|(_, page)| !page.text.contains("A second person")),
+        "not for the first"
+    );
+    let approvals = chen.get("/console/approvals").await;
+    let at = approvals.text.find("name=\"id\" value=\"").expect("a proposal") + 17;
+    let id = approvals.text[at..].split('"').next().unwrap().to_owned();
+    let claimed = chen.post("/console/claim", &[("token", &approvals.field("token")), ("id", &id)]).await;
+    let page = chen.get(&claimed.location).await;
+    assert!(page.text.contains("says that it is the same"), "{}", page.text);
+    let agreed = chen.answer(&id, &page, "same").await;
+    assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.text);
+    assert_eq!(home(&server, "erp", "C000").await, home(&server, "shop", "A000").await, "together again");
+    assert!(chen.get("/console/approvals").await.text.contains("Nothing waits for a second person"));
+
+    // A value by hand stays, says where it is from, and goes again.
+    let path = format!("/console/masters/{}", home(&server, "shop", "A000").await);
+    let page = li.get(&path).await;
+    let write = async |li: &mut Browser<'_>, page: &Page, extra: (&str, &str)| {
+        let mut sent = fields(page, &format!("{path}/golden"));
+        match sent.iter_mut().find(|(key, _)| key == extra.0) {
+            Some(field) => field.1 = extra.1.to_owned(),
+            None => sent.push((extra.0.to_owned(), extra.1.to_owned())),
+        }
+        let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        li.post(&format!("{path}/golden"), &sent).await
+    };
+    let written = write(&mut li, &page, ("name", "海天老字号酱油")).await;
+    let page = li.get(&written.location).await;
+    assert!(
+        page.text.contains("海天老字号酱油") && page.text.contains("written by a person"),
+        "{}",
+        page.text
+    );
+    write(&mut li, &page, ("free-name", "1")).await;
+    let page = li.get(&path).await;
+    assert!(!page.text.contains("<h1><bdi>海天老字号酱油"), "{}", page.text);
+
+    // Back to how it was at first.
+    let first = chen.get(&path).await;
+    let revision =
+        first.text.rsplit("name=\"revision\" value=\"").next().unwrap().split('"').next().unwrap().to_owned();
+    let token = first.field("token");
+    let back = chen.post(&format!("{path}/revert"), &[("token", &token), ("revision", &revision)]).await;
+    assert_eq!(back.status, StatusCode::SEE_OTHER, "{}", back.text);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+/// Every SKU with its master and every waiting question, as they are.
+async fn standing(server: &Server) -> (Vec<(String, String)>, BTreeSet<(String, String)>) {
+    let store = server.live.store();
+    let members = store.list_members(&store::Page::first(1_000)).await.unwrap().items;
+    let members = members.iter().map(|m| (m.key.to_string(), m.master.to_string())).collect();
+    let asked = store.reviews(&ReviewFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
+    let asked = asked.iter().map(|row| (row.value.sku.to_string(), row.value.master.to_string())).collect();
+    (members, asked)
+}
+
+/// Hidden and ticked fields of a form, as a browser would send them.
+fn fields(page: &Page, form: &str) -> Vec<(String, String)> {
+    let mark = format!("action=\"{form}\"");
+    let at = page.text.find(&mark).unwrap_or_else(|| panic!("no form {form} in {}", page.text));
+    let end = page.text[at..].find("</form>").unwrap();
+    let attribute = |tag: &str, name: &str| -> Option<String> {
+        let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
+        Some(rest.split('"').next()?.replace("&amp;", "&"))
+    };
+    page.text[at..at + end]
+        .split("<input")
+        .skip(1)
+        .map(|tag| tag.split('>').next().unwrap())
+        .filter(|tag| !tag.contains("type=\"checkbox\"") || tag.contains(" checked"))
+        .filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_questions_get_one_answer_and_one_undo() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let before = standing(&server).await;
+    let mut li = server.logged_in("li").await;
+    for verdict in ["different", "same", "new"] {
+        let token = li.get("/console/").await.field("token");
+        let asked = [("token", token.as_str()), ("verdict", verdict), ("count", "50"), ("node", "kiosk")];
+        let preview = li.post("/console/bulk", &asked).await;
+        assert_eq!(preview.status, StatusCode::OK, "{}", preview.text);
+        assert!(preview.text.contains("nothing has changed yet"), "{}", preview.text);
+        assert_eq!(standing(&server).await.0, before.0, "a preview changes nothing");
+        let mut sent = fields(&preview, "/console/bulk/apply");
+        let picked = sent.iter().filter(|(key, _)| key == "pick").count();
+        assert!(picked >= 3, "{picked} of {verdict}: {}", preview.text);
+        sent.push(("how".to_owned(), "apply".to_owned()));
+        let sent: Vec<(&str, &str)> = sent.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let applied = li.post("/console/bulk/apply", &sent).await;
+        assert!(applied.location.starts_with("/console/bulk/b-"), "{} {}", applied.location, applied.text);
+        // Sent twice, answered once.
+        assert_eq!(li.post("/console/bulk/apply", &sent).await.location, applied.location);
+        let shown = li.get(&applied.location).await;
+        assert!(shown.text.contains("Take all of it back"), "{}", shown.text);
+        assert!(li.get("/console/bulk").await.text.contains(applied.location.rsplit('/').next().unwrap()));
+        assert!(standing(&server).await.1.len() < before.1.len(), "{verdict}: questions are answered");
+        let undone = li.post(&format!("{}/undo", applied.location), &[("token", &token)]).await;
+        assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
+        let after = standing(&server).await;
+        assert_eq!(after.1, before.1, "{verdict}: the questions are back");
+        assert_eq!(server.live.store().verify().await.unwrap(), []);
+    }
+    let groups = |all: &[(String, String)]| -> Vec<String> {
+        all.iter().filter(|(sku, _)| !sku.starts_with("kiosk")).map(|(sku, m)| format!("{sku} {m}")).collect()
+    };
+    assert_eq!(groups(&standing(&server).await.0), groups(&before.0), "the groups are as they were");
 }
 
 #[tokio::test(flavor = "multi_thread")]

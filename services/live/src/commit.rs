@@ -200,6 +200,7 @@ impl Live {
             veto: ask.veto.clone(),
             summary: veto + &reason.unwrap_or_default(),
             policy: ask.policy,
+            ..Evidence::default()
         };
         Review {
             id: ReviewId::new(&self.new_id("r")),

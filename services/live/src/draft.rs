@@ -12,6 +12,7 @@
 
 use crate::graph::Graph;
 use crate::ledger::Ledger;
+use crate::notes::{self, Evidence};
 use crate::rules::{Policies, Rules};
 use domain::{DecisionId, MasterId, MatchState, ReviewId, SkuKey, Standing, Verdict};
 use engine::PairState;
@@ -631,6 +632,17 @@ impl Planner<'_> {
             let place = if own == target { (at | OWN, own) } else { between(own, target) };
             let is_outer = !is_inner(own) && !is_inner(target);
             let answered = own == target && !stale.contains(&region.rows[at as usize]);
+            let evidence: Evidence = notes::read(&review.evidence);
+            if evidence.audit && answered {
+                // About a link that is there, which nothing puts in doubt: it is asked all the same.
+                continue;
+            }
+            if evidence.agreed.is_some() && own != target {
+                // A person's wish, which waits for a second person whatever the machine thinks by now.
+                asked.remove(&place);
+                waiting.extend([own, target]);
+                continue;
+            }
             if !answered && (is_outer || asked.remove(&place).is_some()) {
                 waiting.extend([own, target]);
             } else {
@@ -725,7 +737,12 @@ impl Planner<'_> {
         stale: &FxHashSet<u32>,
         draft: &mut Draft,
     ) {
-        let news: FxHashSet<&SkuKey> = draft.groups.iter().flat_map(|group| &group.joined).collect();
+        // All members of a group that gets its master now are new to it.
+        let newcomers = |group: &'_ GroupDraft| match group.master {
+            Some(_) => group.joined.clone(),
+            None => group.members.clone(),
+        };
+        let news: FxHashSet<SkuKey> = draft.groups.iter().flat_map(newcomers).collect();
         let is_new = |row: u32| {
             let key = self.key(row);
             news.contains(key) || self.changed.contains(key)

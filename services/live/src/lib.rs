@@ -14,6 +14,7 @@
 //!
 //! This room knows no transport and no SQL.
 
+mod audit;
 mod catalog;
 mod commit;
 mod draft;
@@ -29,6 +30,7 @@ mod rules;
 mod service;
 mod simulate;
 
+pub use audit::AUDIT_SHARE;
 pub use catalog::{Effect, Imported, Saved, SkuWrite};
 pub use draft::Splits;
 pub use error::{LiveError, Result};

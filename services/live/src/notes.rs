@@ -1,6 +1,6 @@
 //! What the service writes into the store's free fields and reads again: JSON.
 
-use domain::SkuKey;
+use domain::{Actor, MasterId, SkuKey};
 use serde::{Deserialize, Serialize};
 
 /// Why a pair got its confidence; in reviews and candidates.
@@ -18,7 +18,20 @@ pub struct Evidence {
     /// Version of the policy that made it a question.
     #[serde(default)]
     pub policy: i64,
+    /// The question is a check of a link that the machine made: who answers shall not know what it thinks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub audit: bool,
+    /// Who agreed first, where another person has to agree too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Actor>,
 }
+
+/// What the evidence of an audit holds, as text: for filters.
+pub const AUDIT: &str = "\"audit\":true";
+/// What the evidence of a question holds that waits for a second person, as text: for filters.
+pub const AGREED: &str = "\"agreed\":";
+/// What the evidence of a question holds whose sides state a contradiction, as text: for filters.
+pub const VETO: &str = "\"veto\":";
 
 /// What a person saw when deciding.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +47,15 @@ pub struct Seen {
     pub confidence: f64,
     #[serde(default)]
     pub evidence: Evidence,
+    /// Names the answers that were given together, to be taken back together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<String>,
+    /// SKUs that the answer moved into the master.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<SkuKey>,
+    /// The master that went into the other by the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<MasterId>,
 }
 
 pub(crate) fn write(note: &impl Serialize) -> String {

@@ -254,6 +254,8 @@ impl Live {
             members: members.iter().filter(|key| **key != review.sku).cloned().collect(),
             confidence: review.confidence.get(),
             evidence: evidence.clone(),
+            bulk: writer.bulk.clone(),
+            ..Seen::default()
         };
         let mut batch = writer.batch("decide");
         let mut touched: FxHashSet<SkuKey> = members.into_iter().collect();
@@ -262,14 +264,28 @@ impl Live {
         let mut needs_second_person = false;
         match answer.verdict {
             Verdict::Same => {
-                let other = evidence.other.filter(|key| seen.members.contains(key));
+                let other = evidence.other.clone().filter(|key| seen.members.contains(key));
                 decision.other = other.or_else(|| seen.members.first().cloned());
                 if self.needs_second(&closed, &master, answer, writer).await? {
                     needs_second_person = true;
                     seen.vote = true;
-                    closed = Review { state: ReviewState::Open, ..closed };
+                    let agreed = evidence.agreed.clone().or_else(|| Some(writer.actor.clone()));
+                    let evidence = notes::write(&Evidence { agreed, ..evidence });
+                    closed = Review { state: ReviewState::Open, evidence, ..closed };
                 } else {
                     touched.extend(self.join(&decision, &master, closed.confidence, &mut batch).await?);
+                    for mutation in &batch.mutations {
+                        match mutation {
+                            Mutation::SetMember { key, .. } => seen.moved.push(key.clone()),
+                            Mutation::PutMaster {
+                                master: Master { id, state: MasterState::Merged { .. }, .. },
+                                ..
+                            } => {
+                                seen.merged = Some(id.clone());
+                            }
+                            _ => {}
+                        }
+                    }
                 }
             }
             Verdict::Different => self.part(&decision.sku, &master.value.id, &mut batch).await?,
@@ -528,12 +544,27 @@ impl Live {
         batch.response = id.as_str().as_bytes().to_vec();
         let mut touched: FxHashSet<SkuKey> = FxHashSet::from_iter([decision.sku.clone()]);
         let own = self.read(|world| world.ledger.master_of(&decision.sku).cloned())?;
-        let vote = notes::read::<Seen>(&decision.seen).vote;
-        if let (Verdict::Same | Verdict::New, Some(own), false) = (decision.verdict, &own, vote) {
+        let seen = notes::read::<Seen>(&decision.seen);
+        // An audit asked about a member: it is one again, by the machine's word alone.
+        let was_member = decision.verdict == Verdict::Same && seen.evidence.audit && seen.moved.is_empty();
+        if let (Verdict::Same | Verdict::New, Some(own), false, false) =
+            (decision.verdict, &own, seen.vote, was_member)
+        {
             touched.extend(self.members_of(own)?);
-            self.part(&decision.sku, own, &mut batch).await?;
+            if !self.part_group(&seen, own, &mut batch).await? {
+                self.part(&decision.sku, own, &mut batch).await?;
+            }
         }
         if let Some(review) = &decision.review
+            && let Some(row) = self.store().review(review).await?
+            && seen.vote
+            && row.value.state.is_waiting()
+        {
+            let evidence = notes::read::<Evidence>(&row.value.evidence);
+            let evidence = notes::write(&Evidence { agreed: None, ..evidence });
+            let open = Review { evidence, ..row.value.clone() };
+            batch.mutations.push(Mutation::PutReview { review: open, expect: Expect::Version(row.version) });
+        } else if let Some(review) = &decision.review
             && let Some(row) = self.store().review(review).await?
             && row.value.state == ReviewState::Decided
         {
@@ -554,11 +585,75 @@ impl Live {
         }
         let ack = self.store().commit(&batch).await?;
         touched.extend(self.catch_up(&writing).await?);
-        touched.extend(notes::read::<Seen>(&decision.seen).members);
+        touched.extend(seen.members);
+        touched.extend(seen.moved);
         if ack.replay == Replay::Fresh {
             self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
         self.outcome(id, false, ack).await
+    }
+
+    /// Parts the group that an answer moved, as a group under the name that it had; `false` where it moved none, or where
+    /// that name is not free.
+    async fn part_group(&self, seen: &Seen, from: &MasterId, batch: &mut Batch) -> Result<bool> {
+        let Some(name) = &seen.merged else { return Ok(false) };
+        let Some(back) = self.store().master(name).await? else { return Ok(false) };
+        let (going, staying): (Vec<SkuKey>, Vec<SkuKey>) =
+            self.members_of(from)?.into_iter().partition(|key| seen.moved.contains(key));
+        let is_free = matches!(&back.value.state, MasterState::Merged { into } if into == from);
+        let Some(row) = self.store().master(from).await?.filter(|_| is_free) else { return Ok(false) };
+        if going.is_empty() || staying.is_empty() {
+            return Ok(false);
+        }
+        self.move_links(&going, Some(name), &BTreeSet::new(), batch).await?;
+        let standing = back.value.standing;
+        let alive = Stored { value: Master { state: MasterState::Live, ..back.value.clone() }, ..back };
+        self.put_golden(&alive, &going, standing, batch).await?;
+        for key in &going {
+            batch.mutations.push(Mutation::SetMember { key: key.clone(), master: Some(name.clone()) });
+            if standing == Standing::Proposed {
+                // The answer had confirmed them.
+                let state = if going.len() > 1 { MatchState::LinkedAuto } else { MatchState::Rejected };
+                batch.mutations.push(Mutation::SetState { key: key.clone(), state, expect: Expect::Any });
+            }
+        }
+        self.put_golden(&row, &staying, row.value.standing, batch).await?;
+        Ok(true)
+    }
+
+    /// A name for answers that are given together; says since when they may be.
+    pub fn new_bulk(&self) -> String {
+        format!("{}-{}", self.new_id("b"), now().0)
+    }
+
+    /// The answers that were given under a name of [`Live::new_bulk`] and hold, newest first.
+    pub async fn bulk(&self, bulk: &str) -> Result<Vec<Stored<Decision>>> {
+        let since = bulk.rsplit('-').next().and_then(|micros| micros.parse().ok()).map(domain::Timestamp);
+        let filter = store::DecisionFilter { since, ..Default::default() };
+        let mut page = store::Page::first(1_000);
+        let mut found = Vec::new();
+        loop {
+            let paged = self.store().decisions(&filter, &page).await?;
+            found.extend(
+                paged
+                    .items
+                    .into_iter()
+                    .filter(|row| notes::read::<Seen>(&row.value.seen).bulk.as_deref() == Some(bulk)),
+            );
+            let Some(next) = paged.next else { return Ok(found) };
+            page = store::Page::after(1_000, Some(next));
+        }
+    }
+
+    /// Takes back all answers that were given together and still hold, newest first. After a failure half-way the same call
+    /// goes on where it stopped.
+    pub async fn undo_bulk(&self, bulk: &str, writer: &Writer) -> Result<Vec<Decided>> {
+        let given = self.bulk(bulk).await?;
+        let mut undone = Vec::with_capacity(given.len());
+        for row in &given {
+            undone.push(self.undo(&row.value.id, &Writer { request: None, ..writer.clone() }).await?);
+        }
+        Ok(undone)
     }
 
     /// A batch by hand: decisions and what they change, then linking around them.
@@ -586,6 +681,91 @@ impl Live {
             self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
         Ok(ack)
+    }
+
+    /// Puts one master into another as far as one person may: where policy wants two, as a question to which the first has
+    /// said "the same".
+    pub async fn propose_merge(
+        &self,
+        master: &MasterId,
+        source: &MasterId,
+        reason: &str,
+        writer: &Writer,
+    ) -> Result<Decided> {
+        if let Some(decided) = self.decided_before(writer).await? {
+            return Ok(decided);
+        }
+        let writing = self.write().await;
+        self.catch_up(&writing).await?;
+        if master == source {
+            return Err(LiveError::precondition(master, "cannot be merged into itself"));
+        }
+        self.live_master(master, None).await?;
+        self.live_master(source, None).await?;
+        let (members, theirs) = (self.members_of(source)?, self.members_of(master)?);
+        let (asked, closest) = self.read(|world| {
+            let reviews = world.ledger.reviews_of_master.get(master).into_iter().flatten();
+            let mut reviews = reviews.filter_map(|id| world.ledger.reviews.get(id));
+            let asked = reviews.find(|row| members.contains(&row.value.sku)).map(|row| row.value.id.clone());
+            let graph = &world.graph;
+            let row = |key: &SkuKey| graph.rows.get(key).copied();
+            let pairs = members.iter().flat_map(|a| theirs.iter().map(move |b| (a, b)));
+            let known = pairs.filter_map(|(a, b)| {
+                Some((graph.between(row(a)?, row(b)?)?.confidence, a.clone(), b.clone()))
+            });
+            (asked, known.max_by(|x, y| x.0.get().total_cmp(&y.0.get())))
+        })?;
+        let id = match asked {
+            Some(id) => id,
+            None => {
+                let first = members.first().cloned().zip(theirs.first().cloned());
+                let fallback = first.map(|(a, b)| (Confidence::ZERO, a, b));
+                let (confidence, sku, other) = closest
+                    .or(fallback)
+                    .ok_or_else(|| LiveError::precondition(source, "has no members any more"))?;
+                let skus = self.skus_by_key(vec![sku.clone(), other.clone()]).await?;
+                let summary = skus.get(&sku).zip(skus.get(&other));
+                let summary = summary.map(|(a, b)| self.engine().reason(a, b, None)).unwrap_or_default();
+                let agreed = Some(writer.actor.clone());
+                let evidence = Evidence { other: Some(other), summary, agreed, ..Evidence::default() };
+                let review = Review {
+                    id: ReviewId::new(&self.new_id("r")),
+                    sku,
+                    master: master.clone(),
+                    confidence,
+                    value: (members.len() * theirs.len()) as f64,
+                    evidence: notes::write(&evidence),
+                    model: self.engine().scorer_version().to_owned(),
+                    state: ReviewState::Open,
+                    assignee: None,
+                    lease_until: None,
+                    deferred_until: None,
+                };
+                let id = review.id.clone();
+                let put = Mutation::PutReview { review, expect: Expect::Absent };
+                let batch = Batch::new(now(), &writer.actor, "propose").with(put);
+                self.store().commit(&batch).await?;
+                self.catch_up(&writing).await?;
+                id
+            }
+        };
+        let row = self.store().review(&id).await?.ok_or_else(|| LiveError::not_found("review", &id))?;
+        let answer = Answer {
+            review: id,
+            verdict: Verdict::Same,
+            reason: reason.to_owned(),
+            seen: row.version,
+            eye: Eye::First,
+        };
+        self.decide_alone(&writing, &answer, writer).await
+    }
+
+    /// Whether policy wants two people to put one master into the other.
+    pub async fn merge_needs_two(&self, masters: [&MasterId; 2]) -> Result<bool> {
+        let eyes = self.read(|world| world.ledger.policies.global().eyes)?;
+        let rows = self.store().masters(&masters.map(Clone::clone)).await?;
+        let confirmed = rows.iter().filter(|row| row.value.standing == Standing::Confirmed).count();
+        Ok(eyes == Eyes::Four && confirmed == 2)
     }
 
     pub(crate) fn decision_by_hand(

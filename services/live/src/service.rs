@@ -75,6 +75,8 @@ pub struct Writer {
     pub request: Option<store::Request>,
     pub audit: Option<store::AuditNote>,
     pub trial: Trial,
+    /// Names answers that are given together, to be taken back together ([`Live::new_bulk`]).
+    pub bulk: Option<String>,
 }
 
 /// Whether a write by hand is only tried: checked as a whole, and nothing kept.
@@ -87,7 +89,7 @@ pub enum Trial {
 
 impl Writer {
     pub fn new(actor: &Actor) -> Writer {
-        Writer { actor: actor.clone(), request: None, audit: None, trial: Trial::No }
+        Writer { actor: actor.clone(), request: None, audit: None, trial: Trial::No, bulk: None }
     }
 
     /// For `validate_only`: what is tried is not remembered as a request, so that the real one may follow under its id.

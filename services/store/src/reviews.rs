@@ -23,6 +23,12 @@ pub struct ReviewFilter {
     pub min_confidence: Option<f64>,
     /// Only up to this confidence.
     pub max_confidence: Option<f64>,
+    /// Only opened at or before.
+    pub opened_until: Option<Timestamp>,
+    /// Only whose evidence holds this text: evidence is JSON, so it is a part of that.
+    pub evidence_has: Vec<String>,
+    /// Only whose evidence holds none of these.
+    pub evidence_lacks: Vec<String>,
     /// Only held by this steward.
     pub assignee: Option<Actor>,
     /// Only in these states; empty for those that wait (open, claimed).
@@ -67,6 +73,19 @@ pub struct QueueStats {
 const AVAILABLE: &str = "((t.state = 'open' AND (t.deferred_until IS NULL OR t.deferred_until <= ?)) \
                           OR (t.state = 'claimed' AND t.lease_until <= ?))";
 
+/// A pattern for texts that hold this one.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 impl ReviewFilter {
     fn narrow(&self, filter: &mut Filter) {
         filter.one_of("t.node", self.nodes.iter().map(|node| (&node.0).into()));
@@ -82,6 +101,15 @@ impl ReviewFilter {
         }
         if let Some(most) = self.max_confidence {
             filter.and("t.confidence <= ?", args![most]);
+        }
+        if let Some(until) = self.opened_until {
+            filter.and("t.created <= ?", args![until]);
+        }
+        for text in &self.evidence_has {
+            filter.and("t.evidence LIKE ? ESCAPE '!'", args![containing(text)]);
+        }
+        for text in &self.evidence_lacks {
+            filter.and("t.evidence NOT LIKE ? ESCAPE '!'", args![containing(text)]);
         }
         if let Some(assignee) = &self.assignee {
             filter.and("t.assignee = ?", args![&assignee.0]);

@@ -289,6 +289,12 @@ impl FromStr for ColumnMap {
 }
 
 impl ColumnMap {
+    /// This map, with a header for a field of a record.
+    pub fn with(mut self, field: Field, header: &str) -> ColumnMap {
+        self.0.push((SmolStr::from(field.as_str()), header.to_owned()));
+        self
+    }
+
     /// This map and then another's entries. One field may have several headers, for files that call it differently.
     pub fn and(mut self, other: ColumnMap) -> ColumnMap {
         self.0.extend(other.0);

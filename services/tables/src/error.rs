@@ -1,5 +1,5 @@
-//! What can go wrong, for the person who gets it. The English text is here; the command line has the Chinese twin,
-//! made from the same fields.
+//! What can go wrong, for the person who gets it. English by `Display`, and its Chinese twin, made from the
+//! same fields.
 
 use std::io;
 use thiserror::Error;
@@ -35,6 +35,51 @@ pub enum TableError {
     MapField { field: String, known: Vec<String> },
     #[error("--map {field}={header}: no file has a column '{header}'; there are: {}", found.join(", "))]
     MapHeader { field: String, header: String, found: Vec<String> },
+}
+
+impl TableError {
+    /// What was wrong and what to do, in Chinese.
+    pub fn in_chinese(&self) -> String {
+        match self {
+            TableError::Io { file, source } => format!("{file}：打不开（{source}）；请检查路径和权限"),
+            TableError::UnknownExtension { file, extension } => format!(
+                "{file}：不认识的文件类型 '{extension}'；请用 .csv、.tsv、.txt、.jsonl、.ndjson、.xlsx 或 .xls"
+            ),
+            TableError::Empty { file } => format!("{file}：文件是空的；需要一行列名和至少一行数据"),
+            TableError::NoRows { file } => format!("{file}：只有列名，没有数据行"),
+            TableError::Binary { file, kind } => {
+                let (what, advice) = match kind {
+                    BinaryKind::Zip => {
+                        ("zip 压缩包", "如果是工作簿，请把扩展名改为 .xlsx；如果是压缩包，请先解压")
+                    }
+                    BinaryKind::OldOffice => ("旧版 Office 文件", "如果是工作簿，请把扩展名改为 .xls"),
+                    BinaryKind::Gzip => ("gzip 压缩数据", "请先解压"),
+                    BinaryKind::Pdf => ("PDF", "请把数据导出为 CSV 或 XLSX"),
+                    BinaryKind::Other => ("二进制数据", "请把数据导出为 CSV 或 XLSX"),
+                };
+                format!("{file}：不是文本表格，而是{what}；{advice}")
+            }
+            TableError::MissingColumn { file, field, found } => format!(
+                "{file}：找不到“{field}”对应的列；现有列：{}。请改列名，或用 --map {field}=列名 指明",
+                found.join("、")
+            ),
+            TableError::HeaderTooLong { file, bytes } => {
+                format!("{file}：第一行长达 {bytes} 字节，不像列名；请把列名放在第一行")
+            }
+            TableError::Workbook { file, detail } => {
+                format!("{file}：工作簿无法读取（{detail}）；请打开后另存为不带密码的 .xlsx")
+            }
+            TableError::MapSyntax { text } => {
+                format!("--map {text}：请写成 字段=列名,字段=列名，例如 name=品名,sku=编码")
+            }
+            TableError::MapField { field, known } => {
+                format!("--map：没有字段 '{field}'；可用的字段：{}", known.join("、"))
+            }
+            TableError::MapHeader { field, header, found } => {
+                format!("--map {field}={header}：没有哪个文件有 '{header}' 列；现有列：{}", found.join("、"))
+            }
+        }
+    }
 }
 
 /// What a file turned out to be instead of text.
@@ -125,6 +170,30 @@ impl Reason {
             Reason::NotText { .. } => "not_text",
             Reason::CellError { .. } => "cell_error",
             Reason::Label { .. } => "label",
+        }
+    }
+}
+
+impl Reason {
+    /// The reason in Chinese.
+    pub fn in_chinese(&self) -> String {
+        match self {
+            Reason::Missing { field } => format!("{field} 为空"),
+            Reason::Duplicate { node, sku, file, line } => {
+                format!("节点 {node} 已有编码 {sku}，见 {file}:{line}")
+            }
+            Reason::TooLong { column, bytes } => {
+                format!("{column} 长达 {bytes} 字节，上限 {}", crate::MAX_FIELD_BYTES)
+            }
+            Reason::InvalidBytes { column } => format!("{column} 含有不属于该文件编码的字节"),
+            Reason::FieldCount { found, expected } => format!("这一行有 {found} 列，列名有 {expected} 列"),
+            Reason::OpenQuote => "这里的引号没有闭合".to_owned(),
+            Reason::NotJson { detail } => format!("不是 JSON 对象（{detail}）"),
+            Reason::NotText { column } => format!("{column} 不是文本或数字"),
+            Reason::CellError { column, error } => format!("{column} 是错误值 {error}"),
+            Reason::Label { value } => {
+                format!("看不懂标签 '{value}'；请写 1 或 0、same 或 different、是 或 否")
+            }
         }
     }
 }

@@ -31,6 +31,10 @@ pub struct Records {
     pub carried_header: Vec<String>,
     /// Beside each of `skus`; rows may be shorter than the header. Empty unless asked for.
     pub carried: Vec<StringRecord>,
+    /// All headers, in order of first appearance.
+    pub header: Vec<String>,
+    /// Which column was read as what, in the last file.
+    pub columns: Vec<(Field, String)>,
 }
 
 /// Reads files one after the other into one set of records.
@@ -76,11 +80,12 @@ impl RecordReader {
     }
 
     /// Fails when the column map names a header that no file has.
-    pub fn finish(self) -> Result<Records, TableError> {
+    pub fn finish(mut self) -> Result<Records, TableError> {
         if let Some((field, header)) = self.map.unused(&self.headers) {
             let (field, header) = (field.to_owned(), header.to_owned());
             return Err(TableError::MapHeader { field, header, found: self.headers });
         }
+        self.records.header = self.headers;
         Ok(self.records)
     }
 
@@ -153,6 +158,8 @@ impl Sink for FileSink<'_> {
     fn header(&mut self, header: &[String]) {
         self.layout = Layout::resolve(header, &self.reader.map);
         self.header = header.to_vec();
+        let column = |field: Field| Some((field, header[self.layout.column(field)?].clone()));
+        self.reader.records.columns = Field::ALL.into_iter().filter_map(column).collect();
         for column in header {
             if !self.reader.headers.contains(column) {
                 self.reader.headers.push(column.clone());

@@ -34,6 +34,7 @@ fn filter(from: &Option<v1::ReviewFilter>) -> Result<ReviewFilter, Failure> {
         max_confidence: (greatest > 0.0).then_some(greatest),
         assignee: (!from.assignee.is_empty()).then(|| Actor::new(&from.assignee)),
         states: from.states.iter().map(|state| convert::review_state(*state)).collect::<Result<_, _>>()?,
+        ..ReviewFilter::default()
     })
 }
 

@@ -5,7 +5,8 @@ use crate::tables::link::links_of;
 use crate::tables::revision;
 use crate::{Deleted, Page, Paged, Result, Store, StoreError};
 use domain::{
-    CatalogSku, Link, Master, MasterId, MatchState, Member, NodeId, Revision, SkuKey, Stored, Version,
+    CatalogSku, Link, LinkCause, Master, MasterId, MatchState, Member, NodeId, Revision, SkuKey, Stored,
+    Version,
 };
 use std::collections::BTreeMap;
 
@@ -143,6 +144,36 @@ impl Store {
     /// Links that have one of these SKUs on either side, each once, by key.
     pub async fn links_of(&self, skus: &[SkuKey]) -> Result<Vec<Stored<Link>>> {
         links_of(&mut self.db.read().await?.conn(), skus).await
+    }
+
+    /// All links with a cause, by key.
+    pub async fn list_links(&self, cause: LinkCause, page: &Page) -> Result<Paged<Stored<Link>>> {
+        let question = ("links", cause.as_str());
+        let mut filter = Filter::default();
+        filter.and("t.cause = ?", args![cause.as_str()]);
+        if let Some(key) = page.start(&question, 4)? {
+            let (left, right) = (args![&key[0], &key[1]], args![&key[2], &key[3]]);
+            let values = left.into_iter().chain(right);
+            filter.and("(t.left_node, t.left_code, t.right_node, t.right_code) > (?, ?, ?, ?)", values);
+        }
+        let order = "ORDER BY t.left_node, t.left_code, t.right_node, t.right_code";
+        let (condition, args) = filter.finish(order, page.rows() + 1);
+        let rows = select(&mut self.db.read().await?.conn(), &condition, args).await?;
+        Ok(Paged::cut(rows, page, &question, |row: &Stored<Link>| {
+            let Link { left, right, .. } = &row.value;
+            [&left.node.0, &left.sku.0, &right.node.0, &right.sku.0].map(ToString::to_string).to_vec()
+        }))
+    }
+
+    /// How many links of each cause were made in each span of so many microseconds, counted from 1970; spans without any
+    /// are left out.
+    pub async fn link_counts(&self, span: i64) -> Result<Vec<(LinkCause, i64, i64)>> {
+        let sql = "SELECT t.cause, t.created / $1, count(*) FROM links t GROUP BY 1, 2 ORDER BY 2, 1";
+        let mut counts = Vec::new();
+        for mut row in self.db.read().await?.conn().rows(sql, args![span.max(1)]).await? {
+            counts.push((row.word(LinkCause::parse)?, row.int()?, row.int()?));
+        }
+        Ok(counts)
     }
 
     /// History of a master, newest first, older than `before` (`None` for the newest).

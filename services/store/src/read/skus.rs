@@ -92,6 +92,17 @@ impl Store {
         Ok(counts)
     }
 
+    /// How many live SKUs of each node are in each state.
+    pub async fn state_counts_by_node(&self) -> Result<Vec<(NodeId, MatchState, i64)>> {
+        let sql =
+            "SELECT node, state, count(*) FROM skus WHERE deleted IS NULL GROUP BY state, node ORDER BY node";
+        let mut counts = Vec::new();
+        for mut row in self.db.read().await?.conn().rows(sql, Vec::new()).await? {
+            counts.push((NodeId(row.small()?), row.word(MatchState::parse)?, row.int()?));
+        }
+        Ok(counts)
+    }
+
     /// What was found near a SKU when it was last matched, best first.
     pub async fn candidates(&self, key: &SkuKey) -> Result<Vec<Candidate>> {
         candidate::of(&mut self.db.read().await?.conn(), key).await

@@ -27,8 +27,8 @@ const LARGE: [&str; 10] = [
 ];
 
 /// Statements that are about a whole table or a page of it, from its beginning.
-const MAY_SCAN: [&str; 4] =
-    ["GROUP BY state", "GROUP BY t.state", "GROUP BY verdict", "count(CASE WHEN t.state"];
+const MAY_SCAN: [&str; 5] =
+    ["GROUP BY state", "GROUP BY t.state", "GROUP BY verdict", "GROUP BY 1, 2", "count(CASE WHEN t.state"];
 
 pub(super) fn record(sql: &str) {
     let mut statements = STATEMENTS.lock().unwrap();
@@ -142,6 +142,12 @@ async fn a_days_work(store: &Store) {
     store.lookup_codes(None, &["1".to_owned()]).await.unwrap();
     store.changes_after(Sequence(1), 9).await.unwrap();
     store.state_counts().await.unwrap();
+    store.state_counts_by_node().await.unwrap();
+    store.link_counts(86_400_000_000).await.unwrap();
+    let mut page = Page::first(1);
+    for _ in 0..2 {
+        page = Page::after(1, store.list_links(LinkCause::Auto, &page).await.unwrap().next);
+    }
     let mut page = Page::first(1);
     for _ in 0..2 {
         let shown = SkuFilter { deleted: Deleted::Shown, ..Default::default() };

@@ -71,8 +71,9 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
         let live = Live::new(engine, store.clone(), Options::default());
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let mut stop = signals()?;
-        let pages = console::Settings { secure: settings.tls.is_some() };
+        let pages = console::Settings { secure: settings.tls.is_some(), ..console::Settings::default() };
         let pages = console::router(live.clone(), pages);
+        let auditing = tokio::spawn(console::keep_auditing(live.clone()));
         let gateway = Gateway::start_with(live, settings, pages).await?;
         let address = gateway.address();
         if let Some(key) = key {
@@ -95,6 +96,7 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
         ));
         stop.recv().await;
         tracing::info!("stopping");
+        auditing.abort();
         gateway.stop().await;
         store.close().await;
         Ok(Finish::Complete)
@@ -127,10 +129,13 @@ pub fn demo(call: &Call, listen: SocketAddr, records: Vec<LocalSku>) -> Result<F
         let key = first_key(&store).await?.unwrap_or_default();
         // Of the key, so that nobody can know it beforehand.
         let password: String = key.chars().rev().take(14).collect();
-        store.create_user("demo", Role::Approver, &password, &by, now()).await?;
+        store.create_user("demo", Role::Admin, &password, &by, now()).await?;
+        // Somebody else, for what takes two.
+        store.create_user("second", Role::Approver, &password, &by, now()).await?;
         let live = Live::new(engine, store.clone(), Options::default());
         let mut stop = signals()?;
         let pages = console::router(live.clone(), console::Settings::default());
+        let auditing = tokio::spawn(console::keep_auditing(live.clone()));
         let gateway = Gateway::start_with(live, Settings::new(listen), pages).await?;
         let address = gateway.address();
         super::print(&say!(
@@ -141,6 +146,7 @@ pub fn demo(call: &Call, listen: SocketAddr, records: Vec<LocalSku>) -> Result<F
              结束时（Ctrl-C）全部清除"
         ));
         stop.recv().await;
+        auditing.abort();
         gateway.stop().await;
         store.close().await;
         Ok(Finish::Complete)

@@ -167,6 +167,14 @@ pub async fn links_are_found_from_both_sides(f: Fixture) {
         assert_eq!(found.inverse.right, Some(MasterId::new("was")), "turned with the sides");
     }
     assert_eq!(f.store.links_of(&[key("a", "1"), key("b", "1"), key("c", "1")]).await.unwrap().len(), 1);
+    let cause = f.store.links_of(&[key("a", "1")]).await.unwrap()[0].value.cause;
+    let listed = f.store.list_links(cause, &Page::first(1)).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+    assert!(listed.next.is_none());
+    assert_eq!(f.store.link_counts(1_000_000).await.unwrap(), [(cause, 2, 1)]);
+    let by_node: i64 = f.store.state_counts_by_node().await.unwrap().iter().map(|(.., count)| count).sum();
+    let all: i64 = f.store.state_counts().await.unwrap().iter().map(|(_, count)| count).sum();
+    assert_eq!(by_node, all);
     refused!(f.store.commit(&put(link(key("a", "1"), key("b", "2")))).await, E::Precondition { .. });
     refused!(f.store.commit(&put(link(key("a", "1"), key("a", "1")))).await, E::Precondition { .. });
     // Who leaves takes the link along, or stays.

@@ -127,6 +127,19 @@ pub async fn filters_and_stats(f: Fixture) {
     assert_eq!(ids(&list(of_one).await), ["r01"]);
     let none = ReviewFilter { min_confidence: Some(0.6), ..Default::default() };
     assert!(list(none).await.is_empty());
+    let until = |second| ReviewFilter { opened_until: Some(at(second)), ..Default::default() };
+    assert_eq!((list(until(0)).await.len(), list(until(1)).await.len()), (0, 6));
+    let marked = Review {
+        evidence: r#"{"sum":"volume 1L≠5_L"}"#.to_owned(),
+        ..review("r02", key("b", "2"), "m1", 2.0 / 7.0)
+    };
+    f.keep(batch(2).with(put_review(marked))).await;
+    let has = |text: &str| ReviewFilter { evidence_has: vec![text.to_owned()], ..Default::default() };
+    for (text, found) in [("≠", 1), ("5_L", 1), ("5%L", 0), ("1_≠", 0), ("\"sum\":", 1)] {
+        assert_eq!(list(has(text)).await.len(), found, "{text}");
+        let lacks = ReviewFilter { evidence_lacks: vec![text.to_owned()], ..Default::default() };
+        assert_eq!(list(lacks).await.len(), 6 - found, "{text}");
+    }
 
     let withdrawn = Review { state: ReviewState::Withdrawn, ..review("r05", key("c", "5"), "m1", 5.0 / 7.0) };
     let deferred = Review { deferred_until: Some(at(99)), ..review("r04", key("b", "4"), "m1", 4.0 / 7.0) };
