@@ -239,8 +239,27 @@ impl<'a> Scanner<'a> {
             let ends = self.text[end..].chars().next().is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-');
             ends && matches!(
                 &*unit.alias,
-                "w" | "ml" | "g" | "kg" | "cm" | "mm" | "mah" | "瓦" | "克" | "毫升" | "只" | "个" | "支" | "片" | "瓶"
-                    | "袋" | "盒" | "包" | "粒" | "卷" | "双" | "条"
+                "w" | "ml"
+                    | "g"
+                    | "kg"
+                    | "cm"
+                    | "mm"
+                    | "mah"
+                    | "瓦"
+                    | "克"
+                    | "毫升"
+                    | "只"
+                    | "个"
+                    | "支"
+                    | "片"
+                    | "瓶"
+                    | "袋"
+                    | "盒"
+                    | "包"
+                    | "粒"
+                    | "卷"
+                    | "双"
+                    | "条"
             )
         })
     }

@@ -160,7 +160,8 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
     for (kind, (a, b)) in kinds {
         // The same comparison that scores the pair.
         let said = |values: &[&str]| -> Vec<Said> {
-            let mut said: Vec<_> = values.iter().map(|value| Said { kind: 0, value: (*value).into() }).collect();
+            let mut said: Vec<_> =
+                values.iter().map(|value| Said { kind: 0, value: (*value).into() }).collect();
             said.sort();
             said.dedup();
             said
