@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
 fn all_steps() -> Result<String> {
-    step("tools: rustfmt, clippy, cargo-nextest, PostgreSQL", tools)?;
+    step("tools: rustfmt, clippy, cargo-nextest, PostgreSQL, Chromium", tools)?;
     step("format", || run("cargo fmt --all --check"))?;
     step("API: lint, format, nothing broken", api::check)?;
     step("clippy", || run("cargo clippy --workspace --all-targets --locked -- -D warnings"))?;
@@ -49,17 +49,37 @@ fn tools() -> Result<()> {
         println!("cargo-nextest is not here yet: building it (some minutes, once)");
         run("cargo install cargo-nextest --locked")?;
     }
+    let mut packages = Vec::new();
     if !has_postgres() {
+        packages.push("postgresql");
+    }
+    if !has_chromium() {
+        // Fonts for the pictures: without them Chinese is boxes.
+        packages.extend(["chromium", "fonts-noto-cjk"]);
+    }
+    if !packages.is_empty() {
         let sudo = if succeeds("test -w /usr") { "" } else { "sudo " };
-        run(&format!("{sudo}apt-get update --quiet")).context(POSTGRES)?;
-        run(&format!("{sudo}apt-get install --yes --quiet --no-install-recommends postgresql"))
-            .context(POSTGRES)?;
+        let packages = packages.join(" ");
+        let failed = || {
+            format!(
+                "the store's tests need PostgreSQL's server programs (initdb, postgres), the console's need Chromium; \
+                 missing here: {packages}: install them and try again"
+            )
+        };
+        run(&format!("{sudo}apt-get update --quiet")).with_context(failed)?;
+        run(&format!("{sudo}apt-get install --yes --quiet --no-install-recommends {packages}"))
+            .with_context(failed)?;
     }
     Ok(())
 }
 
-const POSTGRES: &str =
-    "the store's tests need PostgreSQL's server programs (initdb, postgres): install them and try again";
+/// The same places as the console's tests look at.
+fn has_chromium() -> bool {
+    std::env::var_os("CHROMIUM").is_some()
+        || ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+            .iter()
+            .any(|path| std::path::Path::new(path).exists())
+}
 
 /// Debian keeps the server's programs out of the path, one folder a version.
 fn has_postgres() -> bool {

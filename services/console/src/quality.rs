@@ -292,10 +292,11 @@ fn over_time(view: &View, counts: &[(LinkCause, i64, i64)]) -> Markup {
     html! {
         svg.columns viewBox="0 0 600 170" width="600" height="170" role="img" aria-label=(view.say("links by the day they were made", "按建立日期累计的关联数")) {
             @for (at, day) in days.iter().enumerate() {
-                @let mut base = 140.0;
-                @for (cause, class, _) in &causes {
-                    @let height = 130.0 * until(*cause, *day) as f64 / most as f64;
-                    @let _ = base -= height;
+                @for (place, (cause, class, _)) in causes.iter().enumerate() {
+                    @let high = |cause: LinkCause| 130.0 * until(cause, *day) as f64 / most as f64;
+                    @let height = high(*cause);
+                    // Stacked on those before it.
+                    @let base = 140.0 - causes[..=place].iter().map(|(cause, ..)| high(*cause)).sum::<f64>();
                     @if height > 0.0 { rect class=(class) x=(20 * at + 1) y=(format!("{base:.1}")) width="18" height=(format!("{height:.1}")) {} }
                 }
             }
