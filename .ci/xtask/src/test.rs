@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
 fn all_steps() -> Result<String> {
-    step("tools: rustfmt, clippy, cargo-nextest, PostgreSQL", tools)?;
+    step("tools: rustfmt, clippy, cargo-nextest, PostgreSQL, Chromium", tools)?;
     step("format", || run("cargo fmt --all --check"))?;
     step("API: lint, format, nothing broken", api::check)?;
     step("clippy", || run("cargo clippy --workspace --all-targets --locked -- -D warnings"))?;
@@ -50,12 +50,30 @@ fn tools() -> Result<()> {
         run("cargo install cargo-nextest --locked")?;
     }
     if !has_postgres() {
-        let sudo = if succeeds("test -w /usr") { "" } else { "sudo " };
-        run(&format!("{sudo}apt-get update --quiet")).context(POSTGRES)?;
-        run(&format!("{sudo}apt-get install --yes --quiet --no-install-recommends postgresql"))
-            .context(POSTGRES)?;
+        install("postgresql").context(POSTGRES)?;
+    }
+    if !has_chromium() {
+        // Without a font for Chinese the pictures of the console show boxes.
+        install("chromium fonts-noto-cjk").context(CHROMIUM)?;
     }
     Ok(())
+}
+
+/// Debian packages.
+fn install(packages: &str) -> Result<()> {
+    let sudo = if succeeds("test -w /usr") { "" } else { "sudo " };
+    run(&format!("{sudo}apt-get update --quiet"))?;
+    run(&format!("{sudo}apt-get install --yes --quiet --no-install-recommends {packages}"))
+}
+
+const CHROMIUM: &str =
+    "the console's tests drive a real Chromium: install it (with a font for Chinese) and try again";
+
+/// Where the console's tests look for it too.
+fn has_chromium() -> bool {
+    let named = std::env::var("CHROMIUM").ok();
+    let usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    named.as_deref().into_iter().chain(usual).any(|program| std::path::Path::new(program).exists())
 }
 
 const POSTGRES: &str =
