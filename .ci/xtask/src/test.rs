@@ -49,37 +49,35 @@ fn tools() -> Result<()> {
         println!("cargo-nextest is not here yet: building it (some minutes, once)");
         run("cargo install cargo-nextest --locked")?;
     }
-    let mut packages = Vec::new();
     if !has_postgres() {
-        packages.push("postgresql");
+        install("postgresql").context(POSTGRES)?;
     }
     if !has_chromium() {
-        // Fonts for the pictures: without them Chinese is boxes.
-        packages.extend(["chromium", "fonts-noto-cjk"]);
-    }
-    if !packages.is_empty() {
-        let sudo = if succeeds("test -w /usr") { "" } else { "sudo " };
-        let packages = packages.join(" ");
-        let failed = || {
-            format!(
-                "the store's tests need PostgreSQL's server programs (initdb, postgres), the console's need Chromium; \
-                 missing here: {packages}: install them and try again"
-            )
-        };
-        run(&format!("{sudo}apt-get update --quiet")).with_context(failed)?;
-        run(&format!("{sudo}apt-get install --yes --quiet --no-install-recommends {packages}"))
-            .with_context(failed)?;
+        // Without a font for Chinese the pictures of the console show boxes.
+        install("chromium fonts-noto-cjk").context(CHROMIUM)?;
     }
     Ok(())
 }
 
-/// The same places as the console's tests look at.
-fn has_chromium() -> bool {
-    std::env::var_os("CHROMIUM").is_some()
-        || ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-            .iter()
-            .any(|path| std::path::Path::new(path).exists())
+/// Debian packages.
+fn install(packages: &str) -> Result<()> {
+    let sudo = if succeeds("test -w /usr") { "" } else { "sudo " };
+    run(&format!("{sudo}apt-get update --quiet"))?;
+    run(&format!("{sudo}apt-get install --yes --quiet --no-install-recommends {packages}"))
 }
+
+const CHROMIUM: &str =
+    "the console's tests drive a real Chromium: install it (with a font for Chinese) and try again";
+
+/// Where the console's tests look for it too.
+fn has_chromium() -> bool {
+    let named = std::env::var("CHROMIUM").ok();
+    let usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    named.as_deref().into_iter().chain(usual).any(|program| std::path::Path::new(program).exists())
+}
+
+const POSTGRES: &str =
+    "the store's tests need PostgreSQL's server programs (initdb, postgres): install them and try again";
 
 /// Debian keeps the server's programs out of the path, one folder a version.
 fn has_postgres() -> bool {

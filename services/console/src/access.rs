@@ -1,7 +1,9 @@
 //! Who is here: logins, sessions, rights, forms that only our own pages may send.
 //!
 //! A session is 256 random bits in a cookie that scripts cannot read and other sites cannot send; the server keeps its
-//! digest only, in memory: a restart asks people to log in again. Ten wrong passwords for a name within a quarter of an hour
+//! digest only, and in memory: what a stolen copy of the store or a backup holds opens no session, a request costs no write,
+//! and a restart asks people to log in again, which loses no answer (claims are leases in the store). Behind a balancer a
+//! person's requests go to one server (sticky by cookie). Ten wrong passwords for a name within a quarter of an hour
 //! shut that name for the rest of it.
 
 use crate::failure::Failure;
@@ -97,6 +99,11 @@ impl Sessions {
         let session = held.get_mut(&digest(token)).filter(|session| session.used.elapsed() < IDLE)?;
         session.used = Instant::now();
         Some((session.name.clone(), session.form_token.clone()))
+    }
+
+    /// Of a person, wherever they came in.
+    pub fn end_all(&self, name: &str) {
+        lock(&self.held).retain(|_, session| session.name != name);
     }
 
     fn end(&self, token: &str) {

@@ -39,7 +39,7 @@ pub async fn show(axum::extract::State(shared): State, person: Person) -> Result
         @if pending.is_empty() {
             section.empty { h2 { (view.say("Nothing waits for a second person", "没有等第二个人的问题")) } }
         } @else {
-            div.scroll { table.list {
+            div.scroll tabindex="0" { table.list {
                 thead { tr {
                     th { (view.say("Put this", "把这条")) } th { (view.say("into", "并入")) } th { (view.say("First person", "第一个人")) }
                     th { (view.say("Waits", "已等待")) } th { span.hidden { (view.say("Do", "操作")) } }

@@ -178,7 +178,7 @@ fn preview_page(
             input type="hidden" name="reason_given" value=(form.reason);
             input type="hidden" name="request" value=(fresh());
             input type="hidden" name="bulk" value=(shared.live.new_bulk());
-            div.scroll { table.list {
+            div.scroll tabindex="0" { table.list {
                 thead { tr {
                     th { (view.say("Answer", "回答")) }
                     th { (view.say("Confidence", "置信度")) }
@@ -343,7 +343,7 @@ pub async fn show(
                         span.soft { (view.say("Each question comes back as it was.", "每个问题都会回到原来的样子。")) }
                     }
                 }
-                div.scroll { table.list {
+                div.scroll tabindex="0" { table.list {
                     thead { tr { th { (view.say("SKU", "SKU")) } th { (view.say("Master", "主数据")) } th { (view.say("Answer", "回答")) } } }
                     tbody { @for row in &given {
                         tr {
@@ -385,7 +385,7 @@ pub async fn list(axum::extract::State(shared): State, person: Person) -> Result
     let body = html! {
         h1 { (view.say("Bulk answers", "批量回答")) " " small { (view.say("of the last thirty days, that hold", "近三十天内仍有效的")) } }
         @if groups.is_empty() { section.empty { h2 { (view.say("None", "没有")) } } }
-        @else { div.scroll { table.list {
+        @else { div.scroll tabindex="0" { table.list {
             thead { tr { th { (view.say("Who", "谁")) } th { (view.say("When", "多久前")) } th { (view.say("Answer", "回答")) } th { (view.say("Questions", "问题数")) } th {} } }
             tbody { @for (bulk, first, count) in &groups {
                 tr {

@@ -60,7 +60,7 @@ impl Failure {
 /// A rule that forbids something, in the person's language; what it is about stays as it was said.
 pub fn in_words(view: &View, said: &str) -> Markup {
     // What the rooms below say, by its unmistakable part.
-    const RULES: [(&str, &str); 15] = [
+    const RULES: [(&str, &str); 16] = [
         ("nothing is left to answer", "这个问题已经有了结果。"),
         ("contradicts its member", "与其中一个成员写明的内容互相矛盾。"),
         ("the node holds a product once", "该节点同一商品只能有一条：请先移出原有的一条。"),
@@ -74,6 +74,7 @@ pub fn in_words(view: &View, said: &str) -> Markup {
         ("had no members at revision", "那个版本没有成员。"),
         ("is not held by", "这个问题现在不归您：别人正在看，或租期已到。请重新领取。"),
         ("read it again and decide again", "内容已被别人改动：请刷新后再试。"),
+        ("has to have 10 characters", "密码至少 10 个字符，不超过 1024 字节。"),
         ("does not exist", "没有找到：请检查编号。"),
         ("exists already", "已经存在：请换一个名称。"),
     ];

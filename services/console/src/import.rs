@@ -462,7 +462,7 @@ fn sample(view: &View, records: &Records) -> Markup {
     html! {
         p { b { (show::lang::thousands(records.skus.len())) } (view.say(" rows of ", " 行，来自 ")) b { (nodes.len()) } (view.say(" nodes can be kept", " 个节点，可以导入"))
             @if !records.rejected.is_empty() { "; " b.problem-text { (show::lang::thousands(records.rejected.len())) } (view.say(" cannot", " 行不能导入")) } }
-        div.scroll { table.list {
+        div.scroll tabindex="0" { table.list {
             thead { tr { th { (view.say("Node", "节点")) } th { (view.say("Code", "编码")) } th { (view.say("Name", "名称")) } th { (view.say("Brand", "品牌")) }
                 th { (view.say("Spec", "规格")) } th { (view.say("Unit", "单位")) } th { (view.say("Category", "分类")) } th { (view.say("Barcode", "条码")) } th { (view.say("Price", "价格")) } } }
             tbody { @for sku in records.skus.iter().take(PREVIEWED) {
@@ -508,7 +508,7 @@ fn outcome_page(person: &Person, id: &str, upload: &Upload, progress: &Progress)
         @if !progress.left.is_empty() {
             h2 { (view.say("Left out", "未导入的行")) }
             p { a.button href=(format!("{path}/rejected.csv")) download { (view.say("Download them all (CSV)", "全部下载（CSV）")) } }
-            div.scroll { table.list {
+            div.scroll tabindex="0" { table.list {
                 thead { tr { th { (view.say("Line", "行号")) } th { (view.say("Why", "原因")) } th { (view.say("Row", "内容")) } } }
                 tbody { @for left in progress.left.iter().take(REJECTED_SHOWN) {
                     tr { td.number { @if let Some(line) = left.line { (line) } }

@@ -31,6 +31,7 @@ pub enum Tab {
     Masters,
     Quality,
     Import,
+    Persons,
 }
 
 /// HTML that [`show`] has escaped.
@@ -65,7 +66,10 @@ pub fn page(view: &View, person: Option<(&Person, Tab, &str)>, title: &str, body
                             (link_to(view, tab, Tab::Queue, "/console/", "Queue", "队列"))
                             (link_to(view, tab, Tab::Masters, "/console/masters", "Masters", "主数据"))
                             (link_to(view, tab, Tab::Quality, "/console/quality", "Quality", "质量"))
-                            @if person.user.role == store::Role::Admin { (link_to(view, tab, Tab::Import, "/console/import", "Import", "导入")) }
+                            @if person.user.role == store::Role::Admin {
+                                (link_to(view, tab, Tab::Import, "/console/import", "Import", "导入"))
+                                (link_to(view, tab, Tab::Persons, "/console/persons", "Persons", "人员"))
+                            }
                         }
                         span.who { bdi { (person.user.name) } small { (person.user.role.as_str()) } }
                     }

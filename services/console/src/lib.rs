@@ -14,6 +14,7 @@ mod import;
 mod layout;
 mod masters;
 mod part;
+mod persons;
 mod quality;
 mod question;
 mod queue;
@@ -85,6 +86,9 @@ pub fn router(live: Live, settings: Settings) -> Router {
         )
         .route("/console/import/{id}", get(import::show).post(import::map))
         .route("/console/import/{id}/rejected.csv", get(import::rejected))
+        .route("/console/persons", get(persons::show).post(persons::make))
+        .route("/console/persons/{name}", post(persons::change))
+        .route("/console/audit", get(persons::audit))
         .route("/console/quality", get(quality::show))
         .route("/console/quality/audit", post(quality::draw))
         .route("/console/assets/{name}", get(assets::serve))

@@ -143,7 +143,7 @@ pub async fn show(
         section {
             h2 { (view.say("Where the goods stand", "商品的状态")) }
             @let total: i64 = states.iter().map(|(_, count)| count).sum();
-            div.scroll { table.list { tbody { @for (state, count) in &states {
+            div.scroll tabindex="0" { table.list { tbody { @for (state, count) in &states {
                 tr { th scope="row" { (state_name(&view, *state)) }
                     td.number { (crate::queue::thousands(*count)) }
                     td { (bar(*count as f64 / total.max(1) as f64)) } }
@@ -247,7 +247,7 @@ fn work(view: &View, answers: &Answers) -> Markup {
             h2 { (view.say("Who answered", "谁回答的")) }
             @if answers.people.is_empty() { p.soft { (view.say("Nobody yet.", "还没有人。")) } }
             @else {
-                div.scroll { table.list {
+                div.scroll tabindex="0" { table.list {
                     thead { tr { th { (view.say("Person", "人")) } th { (view.say("Answers", "回答数")) } th { (view.say("per hour of work", "每工作小时")) } } }
                     tbody { @for (who, work) in &answers.people { tr {
                         th scope="row" { bdi { (name_of(who)) } }
@@ -323,7 +323,7 @@ fn unlinked(view: &View, counts: &[(NodeId, MatchState, i64)]) -> Markup {
         section {
             h2 { (view.say("Nodes with most unlinked goods", "未关联商品最多的节点")) }
             @if nodes.is_empty() { p.soft { (view.say("There are no goods yet.", "还没有商品。")) } }
-            @else { div.scroll { table.list { tbody { @for (node, (open, all)) in nodes.iter().take(10) {
+            @else { div.scroll tabindex="0" { table.list { tbody { @for (node, (open, all)) in nodes.iter().take(10) {
                 tr { th scope="row" { a href=(format!("/console/?node={}", segment(&node.0))) { bdi { (node) } } }
                     td.number { (crate::queue::thousands(*open)) " / " (crate::queue::thousands(*all)) }
                     td { (bar(*open as f64 / (*all).max(1) as f64)) } }

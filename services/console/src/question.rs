@@ -333,7 +333,7 @@ fn table(view: &View, q: &Question) -> Markup {
         @if stated.is_empty() {
             p.soft { (view.say("Nothing that could be compared: only the wording.", "没有可比较的内容，只有文字本身。")) }
         } @else {
-            div.scroll { table.stated {
+            div.scroll tabindex="0" { table.stated {
                 tbody { @for said in stated {
                     @let (class, sign, meaning) = meaning(view, said.verdict);
                     tr class=(class) {
@@ -406,7 +406,7 @@ fn members(shared: &Shared, person: &Person, part: &Part, q: &Question) -> Marku
     html! {
         section.members {
             h2 { (view.say("All members of the master", "主数据的全部成员")) " " small { (q.members.len()) } }
-            div.scroll { table { tbody { @for member in q.members.iter().take(MEMBERS) {
+            div.scroll tabindex="0" { table { tbody { @for member in q.members.iter().take(MEMBERS) {
                 @let sku = &member.value.sku;
                 @let reason = engine.reason(own, sku, None);
                 @let stated = kinds::statements(&reason);

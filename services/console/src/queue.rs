@@ -138,7 +138,7 @@ pub async fn show(
                 p.soft { (view.say("New questions come with new goods. The quality page shows how the links do.", "有新商品时会有新问题。质量页可以看到关联的情况。")) }
             }
         } @else {
-            div.scroll { table.queue {
+            div.scroll tabindex="0" { table.queue {
                 thead { tr {
                     th { (view.say("Confidence", "置信度")) }
                     th { (view.say("Is this", "这条")) }

@@ -89,7 +89,7 @@ pub async fn merge_page(
                 input type="search" name="q" value=(asked.q) maxlength="200" aria-label=(view.say("Search", "搜索")) placeholder=(view.say("search for the other master", "搜索另一个主数据"));
                 button { (view.say("Search", "搜索")) }
             }
-            div.scroll { table.list {
+            div.scroll tabindex="0" { table.list {
                 thead { tr { th { (view.say("Near this one", "相近的主数据")) } th { (view.say("Standing", "状态")) } th { (view.say("Alike", "相近")) } th { span.hidden { (view.say("Do", "操作")) } } } }
                 tbody { @for (row, confidence) in near.iter().filter(|(row, _)| row.value.id != one.row.value.id) {
                     tr {

@@ -479,6 +479,52 @@ async fn a_file_is_mapped_looked_at_and_imported() {
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_let_people_in_and_see_what_was_done() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let store = server.live.store();
+    store.create_user("root", Role::Admin, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    let (mut li, mut root) = (server.logged_in("li").await, server.logged_in("root").await);
+    for path in ["/console/persons", "/console/audit"] {
+        assert_eq!(li.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let theirs = li.field_token().await;
+    let new = [("name", "sun"), ("password", PASSWORD), ("role", "steward")];
+    let by_li = li.post("/console/persons", &[&new[..], &[("token", &theirs)]].concat()).await;
+    assert_eq!(by_li.status, StatusCode::FORBIDDEN, "{}", by_li.text);
+    let token = root.get("/console/persons").await.field("token");
+    let made = root.post("/console/persons", &[&new[..], &[("token", &token)]].concat()).await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    let weak = [("name", "wu"), ("password", "short"), ("role", "steward"), ("token", token.as_str())];
+    assert_eq!(root.post("/console/persons", &weak).await.status, StatusCode::CONFLICT);
+    let node = [("name", "wu"), ("password", PASSWORD), ("role", "node"), ("token", token.as_str())];
+    assert_eq!(
+        root.post("/console/persons", &node).await.status,
+        StatusCode::CONFLICT,
+        "a node is no person"
+    );
+    let mut sun = server.logged_in("sun").await;
+    assert_eq!(sun.get("/console/").await.status, StatusCode::OK);
+    let role = [("token", token.as_str()), ("what", "role"), ("role", "approver")];
+    assert_eq!(root.post("/console/persons/sun", &role).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(store.user("sun").await.unwrap().unwrap().role, Role::Approver);
+    assert_eq!(root.post("/console/persons/root", &role).await.status, StatusCode::CONFLICT, "not one's own");
+    let password = [("token", token.as_str()), ("what", "password"), ("password", "another good password")];
+    root.post("/console/persons/sun", &password).await;
+    assert_eq!(sun.get("/console/").await.location, "/console/login", "the old password's session is over");
+    root.post("/console/persons/sun", &[("token", token.as_str()), ("what", "shut")]).await;
+    assert!(store.user("sun").await.unwrap().unwrap().disabled.is_some());
+
+    let (id, page) = li.next().await.unwrap();
+    li.answer(&id, &page, "different").await;
+    let audit = root.get("/console/audit?actor=user%3Ali").await;
+    assert!(audit.text.contains("console.decide") && audit.text.contains(&id), "{}", audit.text);
+    assert!(!audit.text.contains("user:root"), "only li's");
+    let audit = root.get("/console/audit").await;
+    assert!(audit.text.contains("users/sun") && audit.text.contains("login"), "{}", audit.text);
+}
+
 /// The master of a SKU.
 async fn home(server: &Server, node: &str, sku: &str) -> domain::MasterId {
     let key = domain::SkuKey::new(node, sku);

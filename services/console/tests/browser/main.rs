@@ -314,6 +314,10 @@ fn journey(server: &Server, browser: &mut Chromium, axe: Option<&str>, language:
     see(browser, "quality");
     browser.go(&server.at("/console/approvals"));
     see(browser, "approvals");
+    browser.go(&server.at("/console/persons"));
+    see(browser, "persons");
+    browser.go(&server.at("/console/audit"));
+    see(browser, "audit");
     browser.follow("form[action='/console/logout'] button");
     assert_eq!(browser.text("location.pathname"), "/console/login");
     assert!(findings.is_empty(), "axe-core finds serious:\n{}", findings.join("\n"));
