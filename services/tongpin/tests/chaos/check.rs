@@ -51,13 +51,17 @@ async fn settled(wire: &Wire, keys: &Keys) {
 
 async fn held(wire: &Wire, keys: &Keys) -> Held {
     let (mut skus, mut masters, mut decisions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut client = CatalogServiceClient::new(wire.with(&keys.reader));
+    // A database that has just come back may still drop a connection of before: such a call is to be made again.
     let mut page_token = String::new();
     loop {
         let (parent, show_deleted) = ("nodes/-".to_owned(), true);
         let request =
             v1::ListSkusRequest { parent, page_size: 500, page_token, show_deleted, ..Default::default() };
-        let page = client.list_skus(request).await.expect("a page").into_inner();
+        let page = wire.insist(&keys.reader, |transport| {
+            let request = request.clone();
+            async move { CatalogServiceClient::new(transport).list_skus(request).await }
+        });
+        let page = page.await.expect("a page");
         for sku in page.skus {
             let before = skus.insert(sku.name.clone(), sku);
             assert!(before.is_none(), "listed twice: {before:?}");
@@ -67,29 +71,37 @@ async fn held(wire: &Wire, keys: &Keys) -> Held {
             break;
         }
     }
-    let mut client = MasterServiceClient::new(wire.with(&keys.reader));
     loop {
         let request = v1::ListMastersRequest { page_size: 500, page_token, show_retired: true };
-        let page = client.list_masters(request).await.expect("a page").into_inner();
+        let page = wire.insist(&keys.reader, |transport| {
+            let request = request.clone();
+            async move { MasterServiceClient::new(transport).list_masters(request).await }
+        });
+        let page = page.await.expect("a page");
         masters.extend(page.masters.into_iter().map(|master| (master.name.clone(), master)));
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
         }
     }
-    let mut client = ReviewServiceClient::new(wire.with(&keys.reader));
     loop {
         let request =
             v1::ListDecisionsRequest { show_undone: true, page_size: 500, page_token, ..Default::default() };
-        let page = client.list_decisions(request).await.expect("a page").into_inner();
+        let page = wire.insist(&keys.reader, |transport| {
+            let request = request.clone();
+            async move { ReviewServiceClient::new(transport).list_decisions(request).await }
+        });
+        let page = page.await.expect("a page");
         decisions.extend(page.decisions.into_iter().map(|decision| (decision.name.clone(), decision)));
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
         }
     }
-    let mut client = AdminServiceClient::new(wire.with(&keys.admin));
-    let info = client.get_server_info(v1::GetServerInfoRequest {}).await.expect("told").into_inner();
+    let info = wire.insist(&keys.admin, |transport| async move {
+        AdminServiceClient::new(transport).get_server_info(v1::GetServerInfoRequest {}).await
+    });
+    let info = info.await.expect("told");
     Held { skus, masters, decisions, last: info.change_sequence }
 }
 
