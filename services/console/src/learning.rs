@@ -250,7 +250,7 @@ pub async fn show(
                         td.number { (one.audited.0) " / " (one.audited.1) }
                         td.number { @if one.cut < now_at { (one.answered.0) " / " (one.answered.1) } @else { "–" } }
                         td.number { @if one.at_least >= target { b { (format!("{:.3}", one.at_least)) } } @else { (format!("{:.3}", one.at_least)) } }
-                        td { @if !here { a href=(format!("/console/learning/try?cut={}", one.cut)) { (view.say("Try it", "试一试")) } } }
+                        td.number { @if !here { a href=(format!("/console/learning/try?cut={}", one.cut)) { (view.say("Try it", "试一试")) } } }
                     }
                 } }
             } }

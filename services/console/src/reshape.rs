@@ -14,6 +14,7 @@ use live::{Eye, Force, GoldenField, HandMerge, LiveError};
 use maud::{Markup, html};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use store::{Page, StoreError};
 
 /// A master with its members.
@@ -316,8 +317,7 @@ pub fn golden(person: &Person, one: &Whole) -> Markup {
                     input type="hidden" name="etag" value=(one.row.version);
                     input type="hidden" name="request" value=(fresh());
                     @for (name, label, value, says) in &fields {
-                        @let mut offers: Vec<String> = one.members.iter().filter_map(|row| says(&row.value.sku)).collect();
-                        @let _ = { offers.sort(); offers.dedup(); };
+                        @let offers: BTreeSet<String> = one.members.iter().filter_map(|row| says(&row.value.sku)).collect();
                         label { (label)
                             input name=(name) value=(own(*value)) maxlength="400" list=(format!("offers-{name}"));
                         }

@@ -354,6 +354,31 @@ async fn where_none_fits_another_master_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_undone_answer_gives_back_the_master_that_went_into_another() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let (live, store) = (&server.live, server.live.store());
+    let key = domain::SkuKey::new;
+    let whole = home(&server, "shop", "A000").await;
+    let writer = Writer::new(&Actor::new("user:chen"));
+    let two = [key("erp", "C000"), key("store", "B000")];
+    live.split_by_hand(&whole, &two, None, "", &writer).await.unwrap();
+    let part = home(&server, "erp", "C000").await;
+    assert_eq!(home(&server, "store", "B000").await, part);
+    let merged = live.propose_merge(&whole, &part, "", &writer).await.unwrap();
+    assert!(!merged.needs_second_person, "the built-in policy takes one person");
+    for sku in &two {
+        assert_eq!(home(&server, &sku.node.0, &sku.sku.0).await, whole, "all of it went");
+    }
+    live.undo(&merged.decision.value.id, &writer).await.unwrap();
+    for sku in &two {
+        assert_eq!(home(&server, &sku.node.0, &sku.sku.0).await, part, "all of it is back, under its name");
+    }
+    assert_eq!(home(&server, "shop", "A000").await, whole);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn automatic_links_are_sampled_and_judged_blind() {
     let server = Server::new().await;
     server.goods(&goods()).await;
@@ -405,6 +430,15 @@ async fn automatic_links_are_sampled_and_judged_blind() {
         let evidence = live::notes::read::<live::notes::Evidence>(&row.value.evidence);
         assert!(!evidence.audit || !given.contains(&pair(&row.value.sku, &evidence)), "{evidence:?}");
     }
+    // Taken back, a judged link is the machine's again.
+    let automatic = links().await;
+    let audits =
+        store.decisions(&store::DecisionFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
+    let confirmed = audits.iter().find(|row| row.value.verdict == domain::Verdict::Same).unwrap();
+    let li_herself = Writer::new(&Actor::new("user:li"));
+    server.live.undo(&confirmed.value.id, &li_herself).await.unwrap();
+    assert_eq!(links().await, automatic + 1);
+    let (judged, right) = (judged - 1, right - 1);
     let quality = li.get("/console/quality").await;
     assert!(quality.text.contains(&format!("{right} / {judged}")), "{}", quality.text);
     assert!(

@@ -106,7 +106,7 @@ impl Live {
 
     /// Whether people have said something in an audit of this link that holds.
     async fn was_audited(&self, link: &Link) -> Result<bool> {
-        let about = self.store().decisions_of(&[link.left.clone()]).await?;
+        let about = self.store().decisions_of(std::slice::from_ref(&link.left)).await?;
         Ok(about.iter().any(|row| {
             let evidence = notes::read::<notes::Seen>(&row.value.seen).evidence;
             evidence.audit && row.value.sku == link.left && evidence.other.as_ref() == Some(&link.right)
