@@ -178,7 +178,7 @@ fn preview_page(
             input type="hidden" name="reason_given" value=(form.reason);
             input type="hidden" name="request" value=(fresh());
             input type="hidden" name="bulk" value=(shared.live.new_bulk());
-            div.scroll tabindex="0" { table.list {
+            div.scroll tabindex="0" { table.list.queue {
                 thead { tr {
                     th { (view.say("Answer", "回答")) }
                     th { (view.say("Confidence", "置信度")) }

@@ -30,6 +30,7 @@ pub enum Tab {
     Queue,
     Masters,
     Quality,
+    Learning,
     Import,
     Persons,
 }
@@ -66,6 +67,7 @@ pub fn page(view: &View, person: Option<(&Person, Tab, &str)>, title: &str, body
                             (link_to(view, tab, Tab::Queue, "/console/", "Queue", "队列"))
                             (link_to(view, tab, Tab::Masters, "/console/masters", "Masters", "主数据"))
                             (link_to(view, tab, Tab::Quality, "/console/quality", "Quality", "质量"))
+                            @if person.may_approve() { (link_to(view, tab, Tab::Learning, "/console/learning", "Learning", "学习")) }
                             @if person.user.role == store::Role::Admin {
                                 (link_to(view, tab, Tab::Import, "/console/import", "Import", "导入"))
                                 (link_to(view, tab, Tab::Persons, "/console/persons", "Persons", "人员"))

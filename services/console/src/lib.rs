@@ -12,6 +12,7 @@ mod bulk;
 mod failure;
 mod import;
 mod layout;
+mod learning;
 mod masters;
 mod part;
 mod persons;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub live: Live,
     pub sessions: Sessions,
     pub imports: import::Imports,
+    pub training: learning::Training,
     pub settings: Settings,
 }
 
@@ -46,6 +48,7 @@ pub fn router(live: Live, settings: Settings) -> Router {
         live,
         sessions: Sessions::default(),
         imports: import::Imports::default(),
+        training: learning::Training::default(),
         settings,
     });
     let home = || async { Redirect::to("/console/") };
@@ -86,6 +89,12 @@ pub fn router(live: Live, settings: Settings) -> Router {
         )
         .route("/console/import/{id}", get(import::show).post(import::map))
         .route("/console/import/{id}/rejected.csv", get(import::rejected))
+        .route("/console/learning", get(learning::show))
+        .route("/console/learning/try", get(learning::shadow))
+        .route("/console/learning/propose", post(learning::propose))
+        .route("/console/learning/versions/{number}", post(learning::activate))
+        .route("/console/learning/labels.csv", get(learning::labels_file))
+        .route("/console/learning/train", post(learning::train))
         .route("/console/persons", get(persons::show).post(persons::make))
         .route("/console/persons/{name}", post(persons::change))
         .route("/console/audit", get(persons::audit))

@@ -146,7 +146,7 @@ pub async fn show(
         section {
             h2 { (view.say("Members", "成员")) " " small { (members.len()) } }
             // Ticked boxes go with the form below, single buttons with their own.
-            div.scroll tabindex="0" { table.list {
+            div.scroll tabindex="0" { table.list.queue {
                 thead { tr { @if may_split { th { span.hidden { (view.say("Pick", "选择")) } } } th { (view.say("Node", "节点")) } th { (view.say("Code", "编码")) } th { (view.say("Name", "名称")) } th { (view.say("Spec", "规格")) } th { span.hidden { (view.say("Do", "操作")) } } } }
                 tbody { @for member in members {
                     @let sku = &member.value.sku;
@@ -255,7 +255,7 @@ fn together(shared: &Shared, view: &View, members: &[Stored<CatalogSku>], links:
         section {
             h2 { (view.say("Why they belong together", "为什么是同品")) }
             @if tree.is_empty() { p.soft { (view.say("A person put them together; no pair of them was linked.", "由人放在一起；其中没有成对的关联。")) } }
-            @else { div.scroll tabindex="0" { table.list {
+            @else { div.scroll tabindex="0" { table.list.queue {
                 thead { tr { th { (view.say("One", "一方")) } th { (view.say("and the other", "另一方")) } th { (view.say("Why", "理由")) } th { (view.say("Linked by", "由谁关联")) } } }
                 tbody { @for (link, left, right) in tree.iter().take(TREE) {
                     @let [left, right] = [&members[*left].value.sku, &members[*right].value.sku];

@@ -289,15 +289,16 @@ fn over_time(view: &View, counts: &[(LinkCause, i64, i64)]) -> Markup {
     ];
     let days: Vec<i64> = (today - DAYS + 1..=today).collect();
     let most: i64 = causes.iter().map(|(cause, ..)| until(*cause, today)).sum::<i64>().max(1);
+    let scale = 130.0 / most as f64;
     html! {
         svg.columns viewBox="0 0 600 170" width="600" height="170" role="img" aria-label=(view.say("links by the day they were made", "按建立日期累计的关联数")) {
             @for (at, day) in days.iter().enumerate() {
-                @for (place, (cause, class, _)) in causes.iter().enumerate() {
-                    @let high = |cause: LinkCause| 130.0 * until(cause, *day) as f64 / most as f64;
-                    @let height = high(*cause);
-                    // Stacked on those before it.
-                    @let base = 140.0 - causes[..=place].iter().map(|(cause, ..)| high(*cause)).sum::<f64>();
-                    @if height > 0.0 { rect class=(class) x=(20 * at + 1) y=(format!("{base:.1}")) width="18" height=(format!("{height:.1}")) {} }
+                @for (number, (cause, class, _)) in causes.iter().enumerate() {
+                    // Those before it stand below it.
+                    @let below: i64 = causes[..number].iter().map(|(cause, ..)| until(*cause, *day)).sum();
+                    @let count = until(*cause, *day);
+                    @let top = 140.0 - scale * (below + count) as f64;
+                    @if count > 0 { rect class=(class) x=(20 * at + 1) y=(format!("{top:.1}")) width="18" height=(format!("{:.1}", scale * count as f64)) {} }
                 }
             }
             line x1="0" x2="600" y1="140.5" y2="140.5" {}

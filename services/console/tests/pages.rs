@@ -354,6 +354,31 @@ async fn where_none_fits_another_master_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_undone_answer_gives_back_the_master_that_went_into_another() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let (live, store) = (&server.live, server.live.store());
+    let key = domain::SkuKey::new;
+    let whole = home(&server, "shop", "A000").await;
+    let writer = Writer::new(&Actor::new("user:chen"));
+    let two = [key("erp", "C000"), key("store", "B000")];
+    live.split_by_hand(&whole, &two, None, "", &writer).await.unwrap();
+    let part = home(&server, "erp", "C000").await;
+    assert_eq!(home(&server, "store", "B000").await, part);
+    let merged = live.propose_merge(&whole, &part, "", &writer).await.unwrap();
+    assert!(!merged.needs_second_person, "the built-in policy takes one person");
+    for sku in &two {
+        assert_eq!(home(&server, &sku.node.0, &sku.sku.0).await, whole, "all of it went");
+    }
+    live.undo(&merged.decision.value.id, &writer).await.unwrap();
+    for sku in &two {
+        assert_eq!(home(&server, &sku.node.0, &sku.sku.0).await, part, "all of it is back, under its name");
+    }
+    assert_eq!(home(&server, "shop", "A000").await, whole);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn automatic_links_are_sampled_and_judged_blind() {
     let server = Server::new().await;
     server.goods(&goods()).await;
@@ -405,6 +430,15 @@ async fn automatic_links_are_sampled_and_judged_blind() {
         let evidence = live::notes::read::<live::notes::Evidence>(&row.value.evidence);
         assert!(!evidence.audit || !given.contains(&pair(&row.value.sku, &evidence)), "{evidence:?}");
     }
+    // Taken back, a judged link is the machine's again.
+    let automatic = links().await;
+    let audits =
+        store.decisions(&store::DecisionFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
+    let confirmed = audits.iter().find(|row| row.value.verdict == domain::Verdict::Same).unwrap();
+    let li_herself = Writer::new(&Actor::new("user:li"));
+    server.live.undo(&confirmed.value.id, &li_herself).await.unwrap();
+    assert_eq!(links().await, automatic + 1);
+    let (judged, right) = (judged - 1, right - 1);
     let quality = li.get("/console/quality").await;
     assert!(quality.text.contains(&format!("{right} / {judged}")), "{}", quality.text);
     assert!(
@@ -523,6 +557,77 @@ async fn administrators_let_people_in_and_see_what_was_done() {
     assert!(!audit.text.contains("user:root"), "only li's");
     let audit = root.get("/console/audit").await;
     assert!(audit.text.contains("users/sun") && audit.text.contains("login"), "{}", audit.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thresholds_are_tried_proposed_activated_by_another_and_rolled_back() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let store = server.live.store();
+    for name in ["root", "other"] {
+        store.create_user(name, Role::Admin, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    }
+    let (mut li, mut root, mut other) =
+        (server.logged_in("li").await, server.logged_in("root").await, server.logged_in("other").await);
+    assert_eq!(li.get("/console/learning").await.status, StatusCode::FORBIDDEN);
+    for verdict in ["same", "different"] {
+        let (id, page) = li.next().await.unwrap();
+        li.answer(&id, &page, verdict).await;
+    }
+    let page = root.get("/console/learning").await;
+    assert!(page.text.contains("Nothing is proved yet"), "{}", page.text);
+    let file = root.get("/console/learning/labels.csv").await.text;
+    assert!(file.starts_with("\u{feff}left_name,") && file.lines().count() == 3, "{file}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.csv");
+    std::fs::write(&path, &file).unwrap();
+    let read = tables::read_labelled_pairs(&path, &tables::ColumnMap::default()).unwrap();
+    assert_eq!((read.pairs.len(), read.rejected.len()), (2, 0), "`tongpin train` reads the labels");
+
+    let tried = root.get("/console/learning/try?cut=0.99").await;
+    assert!(tried.text.contains("Propose this threshold"), "{}", tried.text);
+    let links = async || store.count_links(domain::LinkCause::Auto, 0.0).await.unwrap();
+    let before = links().await;
+    let holds = || {
+        let nodes = [&NodeId("shop".into()), &NodeId("erp".into())];
+        server.live.policy_for(nodes, None).unwrap().zones.auto.get()
+    };
+    let token = tried.field("token");
+    let odd = root.post("/console/learning/propose", &[("token", &token), ("cut", "0.01")]).await;
+    assert_eq!(odd.status, StatusCode::CONFLICT, "only what the table offers");
+    for (number, cut) in ["0.99", "0.85"].iter().enumerate() {
+        let proposed = root.post("/console/learning/propose", &[("token", &token), ("cut", cut)]).await;
+        assert_eq!(proposed.status, StatusCode::SEE_OTHER, "{}", proposed.text);
+        let path = format!("/console/learning/versions/{}", number + 1);
+        let own = root.post(&path, &[("token", &token)]).await;
+        assert_eq!(own.status, StatusCode::CONFLICT, "not by the one who proposed it");
+        assert_eq!(holds(), if number == 0 { 0.85 } else { 0.99 }, "not yet");
+        let page = other.get("/console/learning").await;
+        assert!(page.text.contains("Activate"), "{}", page.text);
+        let token = page.field("token");
+        let active = other.post(&path, &[("token", &token)]).await;
+        assert_eq!(active.status, StatusCode::SEE_OTHER, "{}", active.text);
+        assert_eq!(holds(), cut.parse::<f64>().unwrap());
+    }
+    let page = other.get("/console/learning").await;
+    assert!(page.text.contains("Roll back to this"), "{}", page.text);
+    let token = page.field("token");
+    other.post("/console/learning/versions/1", &[("token", &token)]).await;
+    assert_eq!(holds(), 0.99, "rolled back");
+    assert!(before > 0 && links().await <= before, "people's work aside, a stricter machine links no more");
+    let mine = root.get("/console/learning").await.field("token");
+    let few = root.post("/console/learning/train", &[("token", mine.as_str())]).await;
+    assert_eq!(few.status, StatusCode::SEE_OTHER, "{}", few.text);
+    for _ in 0..200 {
+        if root.get("/console/learning").await.text.contains("role=\"alert\"") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(
+        root.get("/console/learning").await.text.contains("role=\"alert\""),
+        "too few labels are said to be so"
+    );
 }
 
 /// The master of a SKU.

@@ -39,4 +39,4 @@ pub use people::{Answer, Decided, Eye, Force, GoldenField, HandLink, HandMerge, 
 pub use revert::{HandRevert, Reverted};
 pub use rules::{Policies, Rules};
 pub use service::{Live, Options, Trial, Writer, machine, now};
-pub use simulate::Simulated;
+pub use simulate::{Changes, Simulated};

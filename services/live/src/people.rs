@@ -555,6 +555,9 @@ impl Live {
                 self.part(&decision.sku, own, &mut batch).await?;
             }
         }
+        if was_member {
+            self.trust_machine_again(&decision, &mut batch).await?;
+        }
         if let Some(review) = &decision.review
             && let Some(row) = self.store().review(review).await?
             && seen.vote
@@ -591,6 +594,21 @@ impl Live {
             self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
         self.outcome(id, false, ack).await
+    }
+
+    /// The link that an audit confirmed is the machine's own once more.
+    async fn trust_machine_again(&self, decision: &Decision, batch: &mut Batch) -> Result<()> {
+        for link in self.store().links_of(std::slice::from_ref(&decision.sku)).await? {
+            if link.value.decision.as_ref() == Some(&decision.id) {
+                for key in [&link.value.left, &link.value.right] {
+                    let state = MatchState::LinkedAuto;
+                    batch.mutations.push(Mutation::SetState { key: key.clone(), state, expect: Expect::Any });
+                }
+                let link = Link { cause: LinkCause::Auto, decision: None, ..link.value };
+                batch.mutations.push(Mutation::PutLink { link });
+            }
+        }
+        Ok(())
     }
 
     /// Parts the group that an answer moved, as a group under the name that it had; `false` where it moved none, or where

@@ -3,7 +3,7 @@
 use crate::draft::{Outcome, Planner, Splits};
 use crate::error::Result;
 use crate::service::Live;
-use domain::{Activity, Policy};
+use domain::{Activity, Policy, SkuKey};
 use rustc_hash::FxHashSet;
 
 /// What the machine would do otherwise under a policy, people's decisions held.
@@ -19,9 +19,21 @@ pub struct Simulated {
     pub decisions_contradicted: usize,
 }
 
+/// Some of the pairs that would change hands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub gained: Vec<(SkuKey, SkuKey)>,
+    pub lost: Vec<(SkuKey, SkuKey)>,
+}
+
 impl Live {
     /// Groups everything in the index twice: under the policies that hold, and with `candidate` in the place of its scope's.
     pub async fn simulate(&self, candidate: &Policy) -> Result<Simulated> {
+        Ok(self.shadow(candidate, 0).await?.0)
+    }
+
+    /// The same, with up to so many pairs of each kind, in the order of their keys.
+    pub async fn shadow(&self, candidate: &Policy, most: usize) -> Result<(Simulated, Changes)> {
         let candidate = Policy { activity: Activity::Active, ..candidate.clone() };
         self.compute(move |live| {
             live.read(|world| {
@@ -34,7 +46,18 @@ impl Live {
                     Planner { graph, ledger, policies, splits: Splits::Made, changed: &changed }.outcome()
                 };
                 let (now, then) = (outcome(held), outcome(&tried));
-                compared(&now, &then)
+                let key = |row: u32| world.graph.records[row as usize].key.clone();
+                let named = |pairs: &mut dyn Iterator<Item = &(u32, u32)>| {
+                    let mut named: Vec<_> = pairs.map(|(left, right)| (key(*left), key(*right))).collect();
+                    named.sort();
+                    named.truncate(most);
+                    named
+                };
+                let changes = Changes {
+                    gained: named(&mut then.links.difference(&now.links)),
+                    lost: named(&mut now.links.difference(&then.links)),
+                };
+                (compared(&now, &then), changes)
             })
         })
         .await

@@ -312,6 +312,10 @@ fn journey(server: &Server, browser: &mut Chromium, axe: Option<&str>, language:
 
     browser.go(&server.at("/console/quality"));
     see(browser, "quality");
+    browser.go(&server.at("/console/learning"));
+    see(browser, "learning");
+    browser.go(&server.at("/console/learning/try?cut=0.6"));
+    see(browser, "learning-try");
     browser.go(&server.at("/console/approvals"));
     see(browser, "approvals");
     browser.go(&server.at("/console/persons"));

@@ -165,6 +165,12 @@ impl Store {
         }))
     }
 
+    /// How many links with a cause have at least a confidence.
+    pub async fn count_links(&self, cause: LinkCause, least: f64) -> Result<i64> {
+        let sql = "SELECT count(*) FROM links t WHERE t.cause = $1 AND t.confidence >= $2";
+        self.db.read().await?.conn().number(sql, args![cause.as_str(), least]).await
+    }
+
     /// How many links of each cause were made in each span of so many microseconds, counted from 1970; spans without any
     /// are left out.
     pub async fn link_counts(&self, span: i64) -> Result<Vec<(LinkCause, i64, i64)>> {

@@ -171,6 +171,7 @@ pub async fn links_are_found_from_both_sides(f: Fixture) {
     let listed = f.store.list_links(cause, &Page::first(1)).await.unwrap();
     assert_eq!(listed.items.len(), 1);
     assert!(listed.next.is_none());
+    assert_eq!(f.store.count_links(cause, 0.0).await.unwrap(), 1);
     assert_eq!(f.store.link_counts(1_000_000).await.unwrap(), [(cause, 2, 1)]);
     let by_node: i64 = f.store.state_counts_by_node().await.unwrap().iter().map(|(.., count)| count).sum();
     let all: i64 = f.store.state_counts().await.unwrap().iter().map(|(_, count)| count).sum();
