@@ -175,6 +175,10 @@ impl Browser<'_> {
         self.send(request, body).await
     }
 
+    async fn field_of(&mut self, path: &str, name: &str) -> String {
+        self.get(path).await.field(name)
+    }
+
     async fn field_token(&mut self) -> String {
         self.get("/console/").await.field("token")
     }
@@ -869,6 +873,15 @@ async fn only_who_may_gets_in_and_only_our_own_forms_count() {
     let token = seen.field("token");
     let denied = zhao.post("/console/claim", &[("token", &token)]).await;
     assert_eq!(denied.status, StatusCode::FORBIDDEN);
+
+    // A restart throws nobody out, and a logout is one everywhere.
+    let router = console::router(server.live.clone(), Settings::default());
+    let restarted = Server { live: server.live.clone(), router, _folder: tempfile::tempdir().unwrap() };
+    let mut same = Browser { server: &restarted, cookies: zhao.cookies.clone() };
+    assert_eq!(same.get("/console/").await.status, StatusCode::OK);
+    let token = same.field_of("/console/masters", "token").await;
+    same.post("/console/logout", &[("token", &token)]).await;
+    assert_eq!(zhao.get("/console/").await.location, "/console/login");
 
     // Shut out while logged in.
     server.live.store().disable_user("li", &Actor::new("test"), now()).await.unwrap();
