@@ -105,7 +105,7 @@ pub async fn show(
             (tile(stats.open, "wait for an answer", "待回答"))
             (tile(stats.claimed, "held by somebody", "有人在看"))
             (tile(stats.deferred, "put off", "已搁置"))
-            (tile(stats.decided, "answered", "已回答"))
+            div.tile { b { (thousands(stats.decided)) } a href="/console/answers" { (view.say("answered", "已回答")) } }
             div.tile.late[is_late > 0] {
                 b { (show::lang::percent(usize::try_from(is_late).unwrap_or(0), usize::try_from(waits).unwrap_or(0))) }
                 (view.say("wait for more than a week", "等待超过一周"))

@@ -135,9 +135,9 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 impl Browser<'_> {
-    async fn send(&mut self, request: http::request::Builder, body: String) -> Page {
+    async fn send(&mut self, request: http::request::Builder, body: impl Into<Body>) -> Page {
         let jar: Vec<String> = self.cookies.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let request = request.header(header::COOKIE, jar.join("; ")).body(Body::from(body)).unwrap();
+        let request = request.header(header::COOKIE, jar.join("; ")).body(body.into()).unwrap();
         let response = self.server.router.clone().oneshot(request).await.unwrap();
         let told = |name| {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -164,12 +164,15 @@ impl Browser<'_> {
     }
 
     /// Sends a file, as a form with `multipart/form-data` does.
-    async fn upload(&mut self, token: &str, name: &str, content: &str) -> Page {
-        let body = format!(
+    async fn upload(&mut self, token: &str, name: &str, content: &[u8]) -> Page {
+        let mut body = format!(
             "--edge\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--edge\r\n\
              Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/csv\r\n\r\n\
-             {content}\r\n--edge--\r\n"
-        );
+"
+        )
+        .into_bytes();
+        body.extend(content);
+        body.extend(b"\r\n--edge--\r\n");
         let request = Request::post("/console/import")
             .header(header::CONTENT_TYPE, "multipart/form-data; boundary=edge");
         self.send(request, body).await
@@ -255,6 +258,18 @@ async fn a_steward_answers_takes_back_and_answers_again() {
     assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
     let back = server.live.store().review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
     assert!(back.state.is_waiting(), "the question is back");
+    // Any answer can be taken back later, and shows that it was.
+    let page = li.get(&format!("/console/reviews/{id}")).await;
+    li.answer(&id, &page, "same").await;
+    let (other, page) = li.next().await.unwrap();
+    li.answer(&other, &page, "different").await;
+    let answers = li.get("/console/answers").await;
+    assert!(answers.text.contains("taken back by") && answers.text.contains("the same"), "{}", answers.text);
+    let undo = answers.text.split("action=\"/console/decisions/").nth(2).unwrap().split('"').next().unwrap();
+    let undone = li.post(&format!("/console/decisions/{undo}"), &[("token", &token)]).await;
+    assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
+    let back = server.live.store().review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
+    assert!(back.state.is_waiting(), "the older answer is taken back");
     for path in ["/console/masters", "/console/masters?q=海天酱油", "/console/quality"] {
         let path = path.replace("海天酱油", "%E6%B5%B7%E5%A4%A9%E9%85%B1%E6%B2%B9");
         assert_eq!(li.get(&path).await.status, StatusCode::OK, "{path}");
@@ -461,8 +476,8 @@ async fn a_file_is_mapped_looked_at_and_imported() {
     let (mut li, mut root) = (server.logged_in("li").await, server.logged_in("root").await);
     assert_eq!(li.get("/console/import").await.status, StatusCode::FORBIDDEN, "a steward imports nothing");
     let token = root.get("/console/import").await.field("token");
-    assert_eq!(root.upload("forged", "a.csv", "x").await.status, StatusCode::FORBIDDEN);
-    let picture = root.upload(&token, "../../etc/a.png", "\u{89}PNG").await;
+    assert_eq!(root.upload("forged", "a.csv", b"x").await.status, StatusCode::FORBIDDEN);
+    let picture = root.upload(&token, "../../etc/a.png", b"\x89PNG").await;
     let refused = root.get(&picture.location).await;
     assert!(refused.text.contains("role=\"alert\"") && !refused.text.contains("etc"), "{}", refused.text);
 
@@ -473,7 +488,7 @@ async fn a_file_is_mapped_looked_at_and_imported() {
         file.push_str(&format!("{},K{i},{name},{i}.5\r\n", if i < 3 { "东店" } else { "西店" }));
     }
     file.push_str("东店,K0,重复的编码,1\r\n东店,,没有编码,1\r\n");
-    let sent = root.upload(&token, "商品.csv", &file).await;
+    let sent = root.upload(&token, "商品.csv", file.as_bytes()).await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
     assert_eq!(li.get(&sent.location).await.status, StatusCode::NOT_FOUND, "the file is its sender's");
     let asked = root.get(&sent.location).await;
@@ -512,8 +527,21 @@ async fn a_file_is_mapped_looked_at_and_imported() {
         "{}",
         rejected.text
     );
+    // A workbook with a title above its header, as exports have.
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write(0, 0, "七月商品").unwrap();
+    for (at, cell) in ["货号", "品名", "规格"].iter().enumerate() {
+        sheet.write(1, at as u16, *cell).unwrap();
+    }
+    for (at, cell) in ["X1", "镇江香醋", "500ml"].iter().enumerate() {
+        sheet.write(2, at as u16, *cell).unwrap();
+    }
+    let sent = root.upload(&token, "南店.xlsx", &book.save_to_buffer().unwrap()).await;
+    let looked = root.get(&sent.location).await;
+    assert!(looked.text.contains("镇江香醋") && looked.text.contains("南店"), "{}", looked.text);
     let huge = "x".repeat(33 * 1024 * 1024);
-    assert_eq!(root.upload(&token, "huge.csv", &huge).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(root.upload(&token, "huge.csv", huge.as_bytes()).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
