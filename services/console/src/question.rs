@@ -568,7 +568,11 @@ pub async fn decide(
         // Settled meanwhile, or changed: the next one.
         Err(LiveError::Store(
             store::StoreError::Precondition { .. } | store::StoreError::Conflict { .. },
-        )) => Told { done: String::new(), said: "gone".to_owned() },
+        )) => Told::said("gone"),
+        // The lease ended, and somebody else took it: theirs to answer now.
+        Err(LiveError::Store(store::StoreError::LeaseLost { .. })) => {
+            return next(&shared, &person, &form.part, &Told::said("taken")).await;
+        }
         Err(error) => return Err(Failure::of(view, error)),
     };
     if verdict == Verdict::Unsure {

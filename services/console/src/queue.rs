@@ -353,6 +353,10 @@ impl Told {
             "second" => view.say("Kept: a second person has to agree.", "已保存：还需要第二个人同意。"),
             "undone" => view.say("Taken back.", "已撤回。"),
             "gone" => view.say("That question is settled already.", "那个问题已经有了结果。"),
+            "taken" => view.say(
+                "Your time for that question had run out and somebody else has it now; nothing was changed.",
+                "那个问题的租期已到，现在由别人在看；没有任何改变。",
+            ),
             "given" => view.say("Given to that person.", "已转交。"),
             "parted" => view.say("It left the master.", "已移出该主数据。"),
             "written" => view.say("Written.", "已保存。"),

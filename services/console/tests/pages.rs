@@ -310,6 +310,18 @@ async fn questions_are_held_given_on_put_off_and_given_back() {
     assert_eq!(wang.answer(&id, &page, "different").await.status, StatusCode::SEE_OTHER);
     wang.post("/console/held", &[("token", &theirs), ("how", "release")]).await;
 
+    // Answered too late: somebody else's now, said on the next question.
+    let (theirs_now, page) = wang.next().await.unwrap();
+    let to_li =
+        wang.post(&format!("/console/reviews/{theirs_now}/give"), &[("token", &theirs), ("to", "li")]).await;
+    assert_eq!(to_li.status, StatusCode::SEE_OTHER, "{}", to_li.text);
+    let late = wang.answer(&theirs_now, &page, "same").await;
+    assert!(wang.get(&late.location).await.text.contains("somebody else has it now"), "{}", late.location);
+    wang.post("/console/held", &[("token", &theirs), ("how", "release")]).await;
+    let token_li = li.field_token().await;
+    let back = [("token", token_li.as_str()), ("how", "release")];
+    li.post(&format!("/console/reviews/{theirs_now}/leave"), &back).await;
+
     let later = li.get(&given.location).await;
     assert!(later.text.contains("Given to that person."), "{}", later.text);
     li.post(&format!("/console/reviews/{}/leave", given.id()), &[("token", &token), ("how", "defer")]).await;
@@ -395,6 +407,30 @@ async fn an_undone_answer_gives_back_the_master_that_went_into_another() {
     }
     assert_eq!(home(&server, "shop", "A000").await, whole);
     assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_policy_gets_a_hint() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let mut li = server.logged_in("li").await;
+    let hint = "Unchanged for more than ninety days";
+    assert!(li.get("/console/quality").await.text.contains("The built-in policy holds"));
+    for (number, days, hinted) in [(1, 100, true), (2, 3, false)] {
+        let policy = domain::Policy {
+            number,
+            activity: domain::Activity::Inactive,
+            ..server.live.policy_for([&NodeId("shop".into()), &NodeId("erp".into())], None).unwrap()
+        };
+        let active = Mutation::ActivatePolicy { scope: policy.scope.clone(), number, expected: None };
+        let then = now().plus_seconds(-86_400 * days);
+        let batch = Batch::new(then, &Actor::new("test"), "policy").with(Mutation::AddPolicy { policy });
+        server.live.commit(&batch.with(active)).await.unwrap();
+        let page = li.get("/console/quality").await;
+        assert_eq!(page.text.contains(hint), hinted, "{days} days: {}", page.text);
+    }
+    let chinese = li.post("/console/view", &[("back", "/console/quality"), ("language", "zh")]).await;
+    assert!(li.get(&chinese.location).await.text.contains("策略"), "in the other language too");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -763,6 +799,9 @@ async fn masters_are_merged_split_and_written_by_hand_and_go_back() {
     assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.text);
     assert_eq!(home(&server, "erp", "C000").await, home(&server, "shop", "A000").await, "together again");
     assert!(chen.get("/console/approvals").await.text.contains("Nothing waits for a second person"));
+
+    let quality = chen.get("/console/quality").await;
+    assert!(quality.text.contains("(1 / 1 questions that two persons answered)"), "{}", quality.text);
 
     // A value by hand stays, says where it is from, and goes again.
     let path = format!("/console/masters/{}", home(&server, "shop", "A000").await);
