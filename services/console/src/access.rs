@@ -1,10 +1,8 @@
 //! Who is here: logins, sessions, rights, forms that only our own pages may send.
 //!
-//! A session is 256 random bits in a cookie that scripts cannot read and other sites cannot send; the server keeps its
-//! digest only, and in memory: what a stolen copy of the store or a backup holds opens no session, a request costs no write,
-//! and a restart asks people to log in again, which loses no answer (claims are leases in the store). Behind a balancer a
-//! person's requests go to one server (sticky by cookie). Ten wrong passwords for a name within a quarter of an hour
-//! shut that name for the rest of it.
+//! A session is 256 random bits in a cookie that scripts cannot read and other sites cannot send; the store keeps its digest
+//! only, so that a stolen copy opens none, a restart throws nobody out, and every server of a store knows who is in. Ten
+//! wrong passwords for a name within a quarter of an hour shut that name for the rest of it, at the server that saw them.
 
 use crate::failure::Failure;
 use crate::layout::{self, answer};
@@ -28,11 +26,13 @@ use subtle::ConstantTimeEq;
 
 const COOKIE: &str = "tongpin_session";
 const VIEW: &str = "tongpin_view";
-/// Without a request for so long a session ends.
-const IDLE: Duration = Duration::from_secs(12 * 3600);
+/// Seconds without a request after which a session ends.
+const IDLE: i64 = 12 * 3600;
+/// Seconds after which a session's use is noted again: a request costs no write.
+const TOUCH: i64 = 300;
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 const MOST_ATTEMPTS: u32 = 10;
-/// Sessions and names remembered at once: what a flood of logins may cost.
+/// Names remembered at once: what a flood of logins may cost.
 const MOST: usize = 10_000;
 
 /// What the server that serves the pages knows.
@@ -52,14 +52,7 @@ impl Default for Settings {
 
 #[derive(Default)]
 pub struct Sessions {
-    held: Mutex<HashMap<[u8; 32], Session>>,
     attempts: Mutex<HashMap<String, (u32, Instant)>>,
-}
-
-struct Session {
-    name: String,
-    form_token: String,
-    used: Instant,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,36 +73,6 @@ fn digest(token: &str) -> [u8; 32] {
 }
 
 impl Sessions {
-    fn begin(&self, name: &str) -> Result<String, Failure> {
-        let token = random()?;
-        let session = Session { name: name.to_owned(), form_token: random()?, used: Instant::now() };
-        let mut held = lock(&self.held);
-        held.retain(|_, session| session.used.elapsed() < IDLE);
-        if held.len() >= MOST
-            && let Some(oldest) = held.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| *key)
-        {
-            held.remove(&oldest);
-        }
-        held.insert(digest(&token), session);
-        Ok(token)
-    }
-
-    fn of(&self, token: &str) -> Option<(String, String)> {
-        let mut held = lock(&self.held);
-        let session = held.get_mut(&digest(token)).filter(|session| session.used.elapsed() < IDLE)?;
-        session.used = Instant::now();
-        Some((session.name.clone(), session.form_token.clone()))
-    }
-
-    /// Of a person, wherever they came in.
-    pub fn end_all(&self, name: &str) {
-        lock(&self.held).retain(|_, session| session.name != name);
-    }
-
-    fn end(&self, token: &str) {
-        lock(&self.held).remove(&digest(token));
-    }
-
     fn may_try(&self, name: &str) -> bool {
         let mut attempts = lock(&self.attempts);
         attempts.retain(|_, (_, since)| since.elapsed() < WINDOW);
@@ -261,9 +224,16 @@ impl FromRequestParts<Arc<Shared>> for Person {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Person, Failure> {
         let view = View::of(&parts.headers);
         let token = cookie(&parts.headers, COOKIE).ok_or(Failure::Login)?;
-        let (name, form_token) = shared.sessions.of(token).ok_or(Failure::Login)?;
+        let broken = |error| Failure::of_store(view, error);
+        let (store, at, key) = (shared.live.store(), now(), digest(token));
+        let session =
+            store.session(&key, at.plus_seconds(-IDLE)).await.map_err(broken)?.ok_or(Failure::Login)?;
+        if session.used < at.plus_seconds(-TOUCH) {
+            store.touch_session(&key, at).await.map_err(broken)?;
+        }
+        let store::Session { name, form_token, .. } = session;
         // Asked anew each time: who was shut out or changed roles is so at once.
-        let user = shared.live.store().user(&name).await.map_err(|error| Failure::of_store(view, error))?;
+        let user = store.user(&name).await.map_err(broken)?;
         let user = user.filter(|user| user.disabled.is_none()).ok_or(Failure::Login)?;
         Ok(Person { user, view, form_token })
     }
@@ -348,7 +318,10 @@ pub async fn login(
         return Ok(login_page(view, name, Some(problem)));
     };
     shared.sessions.succeeded(name);
-    let token = shared.sessions.begin(&user.name)?;
+    let (token, form_token, at) = (random()?, random()?, now());
+    let begun =
+        store.begin_session(&digest(&token), &user.name, &form_token, at, at.plus_seconds(-IDLE)).await;
+    begun.map_err(|error| Failure::of_store(view, error))?;
     let secure = if shared.settings.secure { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={token}; Path=/console; HttpOnly; SameSite=Strict{secure}");
     Ok(with_cookie(Redirect::to("/console/").into_response(), &cookie))
@@ -380,7 +353,8 @@ pub async fn logout(
 ) -> Result<Response, Failure> {
     person.writes(&form.token, true, "")?;
     if let Some(token) = cookie(&headers, COOKIE) {
-        shared.sessions.end(token);
+        let ended = shared.live.store().end_session(&digest(token)).await;
+        ended.map_err(|error| Failure::of_store(person.view, error))?;
     }
     let gone = format!("{COOKIE}=; Path=/console; Max-Age=0; HttpOnly; SameSite=Strict");
     Ok(with_cookie(Redirect::to("/console/login").into_response(), &gone))

@@ -6,6 +6,7 @@
 //! every name of goods is shown as text, whatever it holds. What people do goes through [`live`], like the API's calls.
 
 mod access;
+mod answers;
 mod approvals;
 mod assets;
 mod bulk;
@@ -59,6 +60,7 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/login", get(access::form).post(access::login))
         .route("/console/logout", post(access::logout))
         .route("/console/view", post(access::view))
+        .route("/console/answers", get(answers::show))
         .route("/console/approvals", get(approvals::show))
         .route("/console/claim", post(queue::claim))
         .route("/console/held", post(queue::held))

@@ -135,7 +135,7 @@ pub async fn show(
     let may_split = person.may_approve() && members.len() > 1;
     let body = html! {
         (told.toast(&person))
-        h1 { bdi { (row.value.golden.name.value) } " " small { (standing(&view, &row.value)) } }
+        h1 { (layout::made(show::html::name(&row.value.golden.name.value))) " " small { (standing(&view, &row.value)) } }
         @if let MasterState::Merged { into } = &row.value.state {
             p.notice { (view.say("It was merged into ", "已并入 ")) a href=(format!("/console/masters/{}", segment(into.as_str()))) { (view.say("another master", "另一个主数据")) } }
         }
@@ -204,7 +204,8 @@ pub async fn show(
             @if revisions.len() > REVISIONS { p.soft { (view.say("Older ones are kept too.", "更早的也都保留着。")) } }
         }
     };
-    Ok(layout::page(&view, Some((&person, Tab::Masters, &path)), &row.value.golden.name.value, &body))
+    let title = show::html::cut(&row.value.golden.name.value, 80).0;
+    Ok(layout::page(&view, Some((&person, Tab::Masters, &path)), title, &body))
 }
 
 /// What a revision changed against the one before it.
@@ -222,7 +223,7 @@ fn difference(view: &View, now: &Revision, before: Option<&Revision>) -> Markup 
     let renamed = before.filter(|before| before.master.golden.name.value != now.master.golden.name.value);
     html! { div.changes {
         (list(view.say("joined:", "加入："), &joined)) (list(view.say("left:", "离开："), &left))
-        @if renamed.is_some() { span.change { (view.say("name:", "名称：")) " " bdi { (now.master.golden.name.value) } } }
+        @if renamed.is_some() { span.change { (view.say("name:", "名称：")) " " (layout::made(show::html::name(&now.master.golden.name.value))) } }
         @if let Some(before) = before {
             @if before.master.standing != now.master.standing { span.change { (standing(view, &now.master)) } }
         }

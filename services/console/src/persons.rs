@@ -152,7 +152,7 @@ pub async fn change(
     done.map_err(|error| Failure::of_store(view, error))?;
     if matches!(form.what.as_str(), "password" | "shut") && name != person.user.name {
         // Whoever came in by the old password goes out.
-        shared.sessions.end_all(&name);
+        store.end_sessions_of(&name).await.map_err(|error| Failure::of_store(view, error))?;
     }
     Ok(layout::answer(Redirect::to("/console/persons").into_response()))
 }

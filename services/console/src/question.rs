@@ -186,7 +186,7 @@ fn page(shared: &Shared, person: &Person, part: &Part, told: &Told, q: &Question
             }
             section.side {
                 h2 { small { (view.say("the master", "主数据")) }
-                    " " a href=(format!("/console/masters/{}", segment(q.master.value.id.as_str()))) { bdi { (q.master.value.golden.name.value) } } }
+                    " " a href=(format!("/console/masters/{}", segment(q.master.value.id.as_str()))) { (made(show::html::name(&q.master.value.golden.name.value))) } }
                 @if let Some((member, _)) = &q.nearest {
                     p.name { (made(nearest)) }
                     (facts(view, &member.value, &statements, Side::Right))
@@ -467,7 +467,7 @@ fn cards(person: &Person, part: &Part, q: &Question, all: &[Candidate], mine: bo
             @let name = compare::names(&q.sku.value.sku.name, &one.member.name, &stated).1;
             @let id = one.master.value.id.as_str();
             section.side {
-                h3 { a href=(format!("/console/masters/{}", segment(id))) { bdi { (one.master.value.golden.name.value) } } }
+                h3 { a href=(format!("/console/masters/{}", segment(id))) { (made(show::html::name(&one.master.value.golden.name.value))) } }
                 p.small { (made(name)) " " small { bdi { (one.member.key.node) } } }
                 @for value in [&one.member.brand, &one.member.spec].into_iter().flatten() {
                     p.small { (made(compare::field(value, &stated, Side::Right))) }
@@ -568,7 +568,11 @@ pub async fn decide(
         // Settled meanwhile, or changed: the next one.
         Err(LiveError::Store(
             store::StoreError::Precondition { .. } | store::StoreError::Conflict { .. },
-        )) => Told { done: String::new(), said: "gone".to_owned() },
+        )) => Told::said("gone"),
+        // The lease ended, and somebody else took it: theirs to answer now.
+        Err(LiveError::Store(store::StoreError::LeaseLost { .. })) => {
+            return next(&shared, &person, &form.part, &Told::said("taken")).await;
+        }
         Err(error) => return Err(Failure::of(view, error)),
     };
     if verdict == Verdict::Unsure {

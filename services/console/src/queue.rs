@@ -105,7 +105,7 @@ pub async fn show(
             (tile(stats.open, "wait for an answer", "待回答"))
             (tile(stats.claimed, "held by somebody", "有人在看"))
             (tile(stats.deferred, "put off", "已搁置"))
-            (tile(stats.decided, "answered", "已回答"))
+            div.tile { b { (thousands(stats.decided)) } a href="/console/answers" { (view.say("answered", "已回答")) } }
             div.tile.late[is_late > 0] {
                 b { (show::lang::percent(usize::try_from(is_late).unwrap_or(0), usize::try_from(waits).unwrap_or(0))) }
                 (view.say("wait for more than a week", "等待超过一周"))
@@ -353,6 +353,10 @@ impl Told {
             "second" => view.say("Kept: a second person has to agree.", "已保存：还需要第二个人同意。"),
             "undone" => view.say("Taken back.", "已撤回。"),
             "gone" => view.say("That question is settled already.", "那个问题已经有了结果。"),
+            "taken" => view.say(
+                "Your time for that question had run out and somebody else has it now; nothing was changed.",
+                "那个问题的租期已到，现在由别人在看；没有任何改变。",
+            ),
             "given" => view.say("Given to that person.", "已转交。"),
             "parted" => view.say("It left the master.", "已移出该主数据。"),
             "written" => view.say("Written.", "已保存。"),

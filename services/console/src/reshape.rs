@@ -53,7 +53,7 @@ fn card(view: &View, title: &'static str, whole: &Whole) -> Markup {
     html! {
         section.side {
             h2 { small { (title) } }
-            p.name { bdi { (whole.row.value.golden.name.value) } }
+            p.name { (layout::made(show::html::name(&whole.row.value.golden.name.value))) }
             p.soft { (standing(view, &whole.row.value)) " · " (whole.members.len()) " " (view.say("members", "个成员")) }
             (listed(view, whole.members.iter().map(|row| &row.value.sku)))
         }
@@ -84,7 +84,7 @@ pub async fn merge_page(
             if asked.q.trim().is_empty() { one.row.value.golden.name.value.clone() } else { asked.q.clone() };
         let near = found(&shared, view, &words, 12).await?;
         html! {
-            h1 { (view.say("Merge with another master", "与另一个主数据合并")) " " small { bdi { (one.row.value.golden.name.value) } } }
+            h1 { (view.say("Merge with another master", "与另一个主数据合并")) " " small { (layout::made(show::html::name(&one.row.value.golden.name.value))) } }
             form.search method="get" action=(format!("{path}/merge")) role="search" {
                 input type="search" name="q" value=(asked.q) maxlength="200" aria-label=(view.say("Search", "搜索")) placeholder=(view.say("search for the other master", "搜索另一个主数据"));
                 button { (view.say("Search", "搜索")) }
@@ -133,7 +133,7 @@ pub async fn merge_page(
                 h2 { small { (view.say("afterwards", "合并之后")) } }
                 @if let Some(golden) = shared.live.engine().golden(&all) {
                     @let by_hand = one.row.value.golden.name.source.is_none();
-                    p.name { bdi { @if by_hand { (one.row.value.golden.name.value) } @else { (golden.name.value) } } }
+                    p.name { (layout::made(show::html::name(if by_hand { &one.row.value.golden.name.value } else { &golden.name.value }))) }
                 }
                 p.soft { (all.len()) " " (view.say("members; machine links between them are kept", "个成员；机器建立的关联保留")) }
             }
@@ -267,8 +267,8 @@ pub async fn split(
     let body = html! {
         h1 { (view.say("What the split would do", "拆分会做什么")) " " small { (view.say("nothing has changed yet", "现在还没有任何改变")) } }
         div.sides {
-            section.side { h2 { small { (view.say("stays", "保留")) } } p.name { bdi { (name(&staying)) } } (listed(&view, staying.iter().copied())) }
-            section.side { h2 { small { (view.say("becomes a master of its own", "成为新的主数据")) } } p.name { bdi { (name(&going)) } } (listed(&view, going.iter().copied())) }
+            section.side { h2 { small { (view.say("stays", "保留")) } } p.name { (layout::made(show::html::name(&name(&staying)))) } (listed(&view, staying.iter().copied())) }
+            section.side { h2 { small { (view.say("becomes a master of its own", "成为新的主数据")) } } p.name { (layout::made(show::html::name(&name(&going)))) } (listed(&view, going.iter().copied())) }
         }
         p.soft { (view.say("The machine will not put the two together again: this is a person's decision.", "这是人的决定，机器不会再把两边合到一起。")) }
         @if let Some(obstacle) = &obstacle { p.notice role="alert" { (obstacle) } }
@@ -305,7 +305,7 @@ pub fn golden(person: &Person, one: &Whole) -> Markup {
     html! {
         dl.facts {
             @for (_, label, value, _) in &fields {
-                @if let Some(value) = value { dt { (label) } dd { bdi { (value.value) } (source(view, value.source.as_ref())) } }
+                @if let Some(value) = value { dt { (label) } dd { (layout::made(show::html::name(&value.value))) (source(view, value.source.as_ref())) } }
             }
             dt { (view.say("id", "编号")) } dd { code { (one.row.value.id) } }
         }

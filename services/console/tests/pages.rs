@@ -135,9 +135,9 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 impl Browser<'_> {
-    async fn send(&mut self, request: http::request::Builder, body: String) -> Page {
+    async fn send(&mut self, request: http::request::Builder, body: impl Into<Body>) -> Page {
         let jar: Vec<String> = self.cookies.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let request = request.header(header::COOKIE, jar.join("; ")).body(Body::from(body)).unwrap();
+        let request = request.header(header::COOKIE, jar.join("; ")).body(body.into()).unwrap();
         let response = self.server.router.clone().oneshot(request).await.unwrap();
         let told = |name| {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -164,15 +164,22 @@ impl Browser<'_> {
     }
 
     /// Sends a file, as a form with `multipart/form-data` does.
-    async fn upload(&mut self, token: &str, name: &str, content: &str) -> Page {
-        let body = format!(
+    async fn upload(&mut self, token: &str, name: &str, content: &[u8]) -> Page {
+        let mut body = format!(
             "--edge\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--edge\r\n\
              Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/csv\r\n\r\n\
-             {content}\r\n--edge--\r\n"
-        );
+"
+        )
+        .into_bytes();
+        body.extend(content);
+        body.extend(b"\r\n--edge--\r\n");
         let request = Request::post("/console/import")
             .header(header::CONTENT_TYPE, "multipart/form-data; boundary=edge");
         self.send(request, body).await
+    }
+
+    async fn field_of(&mut self, path: &str, name: &str) -> String {
+        self.get(path).await.field(name)
     }
 
     async fn field_token(&mut self) -> String {
@@ -251,6 +258,18 @@ async fn a_steward_answers_takes_back_and_answers_again() {
     assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
     let back = server.live.store().review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
     assert!(back.state.is_waiting(), "the question is back");
+    // Any answer can be taken back later, and shows that it was.
+    let page = li.get(&format!("/console/reviews/{id}")).await;
+    li.answer(&id, &page, "same").await;
+    let (other, page) = li.next().await.unwrap();
+    li.answer(&other, &page, "different").await;
+    let answers = li.get("/console/answers").await;
+    assert!(answers.text.contains("taken back by") && answers.text.contains("the same"), "{}", answers.text);
+    let undo = answers.text.split("action=\"/console/decisions/").nth(2).unwrap().split('"').next().unwrap();
+    let undone = li.post(&format!("/console/decisions/{undo}"), &[("token", &token)]).await;
+    assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
+    let back = server.live.store().review(&domain::ReviewId::new(&id)).await.unwrap().unwrap().value;
+    assert!(back.state.is_waiting(), "the older answer is taken back");
     for path in ["/console/masters", "/console/masters?q=海天酱油", "/console/quality"] {
         let path = path.replace("海天酱油", "%E6%B5%B7%E5%A4%A9%E9%85%B1%E6%B2%B9");
         assert_eq!(li.get(&path).await.status, StatusCode::OK, "{path}");
@@ -290,6 +309,18 @@ async fn questions_are_held_given_on_put_off_and_given_back() {
     assert_eq!(back.status, StatusCode::FORBIDDEN, "li's token is not wang's");
     assert_eq!(wang.answer(&id, &page, "different").await.status, StatusCode::SEE_OTHER);
     wang.post("/console/held", &[("token", &theirs), ("how", "release")]).await;
+
+    // Answered too late: somebody else's now, said on the next question.
+    let (theirs_now, page) = wang.next().await.unwrap();
+    let to_li =
+        wang.post(&format!("/console/reviews/{theirs_now}/give"), &[("token", &theirs), ("to", "li")]).await;
+    assert_eq!(to_li.status, StatusCode::SEE_OTHER, "{}", to_li.text);
+    let late = wang.answer(&theirs_now, &page, "same").await;
+    assert!(wang.get(&late.location).await.text.contains("somebody else has it now"), "{}", late.location);
+    wang.post("/console/held", &[("token", &theirs), ("how", "release")]).await;
+    let token_li = li.field_token().await;
+    let back = [("token", token_li.as_str()), ("how", "release")];
+    li.post(&format!("/console/reviews/{theirs_now}/leave"), &back).await;
 
     let later = li.get(&given.location).await;
     assert!(later.text.contains("Given to that person."), "{}", later.text);
@@ -379,6 +410,30 @@ async fn an_undone_answer_gives_back_the_master_that_went_into_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_policy_gets_a_hint() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let mut li = server.logged_in("li").await;
+    let hint = "Unchanged for more than ninety days";
+    assert!(li.get("/console/quality").await.text.contains("The built-in policy holds"));
+    for (number, days, hinted) in [(1, 100, true), (2, 3, false)] {
+        let policy = domain::Policy {
+            number,
+            activity: domain::Activity::Inactive,
+            ..server.live.policy_for([&NodeId("shop".into()), &NodeId("erp".into())], None).unwrap()
+        };
+        let active = Mutation::ActivatePolicy { scope: policy.scope.clone(), number, expected: None };
+        let then = now().plus_seconds(-86_400 * days);
+        let batch = Batch::new(then, &Actor::new("test"), "policy").with(Mutation::AddPolicy { policy });
+        server.live.commit(&batch.with(active)).await.unwrap();
+        let page = li.get("/console/quality").await;
+        assert_eq!(page.text.contains(hint), hinted, "{days} days: {}", page.text);
+    }
+    let chinese = li.post("/console/view", &[("back", "/console/quality"), ("language", "zh")]).await;
+    assert!(li.get(&chinese.location).await.text.contains("策略"), "in the other language too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn automatic_links_are_sampled_and_judged_blind() {
     let server = Server::new().await;
     server.goods(&goods()).await;
@@ -457,8 +512,8 @@ async fn a_file_is_mapped_looked_at_and_imported() {
     let (mut li, mut root) = (server.logged_in("li").await, server.logged_in("root").await);
     assert_eq!(li.get("/console/import").await.status, StatusCode::FORBIDDEN, "a steward imports nothing");
     let token = root.get("/console/import").await.field("token");
-    assert_eq!(root.upload("forged", "a.csv", "x").await.status, StatusCode::FORBIDDEN);
-    let picture = root.upload(&token, "../../etc/a.png", "\u{89}PNG").await;
+    assert_eq!(root.upload("forged", "a.csv", b"x").await.status, StatusCode::FORBIDDEN);
+    let picture = root.upload(&token, "../../etc/a.png", b"\x89PNG").await;
     let refused = root.get(&picture.location).await;
     assert!(refused.text.contains("role=\"alert\"") && !refused.text.contains("etc"), "{}", refused.text);
 
@@ -469,7 +524,7 @@ async fn a_file_is_mapped_looked_at_and_imported() {
         file.push_str(&format!("{},K{i},{name},{i}.5\r\n", if i < 3 { "东店" } else { "西店" }));
     }
     file.push_str("东店,K0,重复的编码,1\r\n东店,,没有编码,1\r\n");
-    let sent = root.upload(&token, "商品.csv", &file).await;
+    let sent = root.upload(&token, "商品.csv", file.as_bytes()).await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
     assert_eq!(li.get(&sent.location).await.status, StatusCode::NOT_FOUND, "the file is its sender's");
     let asked = root.get(&sent.location).await;
@@ -508,8 +563,21 @@ async fn a_file_is_mapped_looked_at_and_imported() {
         "{}",
         rejected.text
     );
+    // A workbook with a title above its header, as exports have.
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write(0, 0, "七月商品").unwrap();
+    for (at, cell) in ["货号", "品名", "规格"].iter().enumerate() {
+        sheet.write(1, at as u16, *cell).unwrap();
+    }
+    for (at, cell) in ["X1", "镇江香醋", "500ml"].iter().enumerate() {
+        sheet.write(2, at as u16, *cell).unwrap();
+    }
+    let sent = root.upload(&token, "南店.xlsx", &book.save_to_buffer().unwrap()).await;
+    let looked = root.get(&sent.location).await;
+    assert!(looked.text.contains("镇江香醋") && looked.text.contains("南店"), "{}", looked.text);
     let huge = "x".repeat(33 * 1024 * 1024);
-    assert_eq!(root.upload(&token, "huge.csv", &huge).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(root.upload(&token, "huge.csv", huge.as_bytes()).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
@@ -732,6 +800,9 @@ async fn masters_are_merged_split_and_written_by_hand_and_go_back() {
     assert_eq!(home(&server, "erp", "C000").await, home(&server, "shop", "A000").await, "together again");
     assert!(chen.get("/console/approvals").await.text.contains("Nothing waits for a second person"));
 
+    let quality = chen.get("/console/quality").await;
+    assert!(quality.text.contains("(1 / 1 questions that two persons answered)"), "{}", quality.text);
+
     // A value by hand stays, says where it is from, and goes again.
     let path = format!("/console/masters/{}", home(&server, "shop", "A000").await);
     let page = li.get(&path).await;
@@ -870,6 +941,15 @@ async fn only_who_may_gets_in_and_only_our_own_forms_count() {
     let denied = zhao.post("/console/claim", &[("token", &token)]).await;
     assert_eq!(denied.status, StatusCode::FORBIDDEN);
 
+    // A restart throws nobody out, and a logout is one everywhere.
+    let router = console::router(server.live.clone(), Settings::default());
+    let restarted = Server { live: server.live.clone(), router, _folder: tempfile::tempdir().unwrap() };
+    let mut same = Browser { server: &restarted, cookies: zhao.cookies.clone() };
+    assert_eq!(same.get("/console/").await.status, StatusCode::OK);
+    let token = same.field_of("/console/masters", "token").await;
+    same.post("/console/logout", &[("token", &token)]).await;
+    assert_eq!(zhao.get("/console/").await.location, "/console/login");
+
     // Shut out while logged in.
     server.live.store().disable_user("li", &Actor::new("test"), now()).await.unwrap();
     let late = li.answer(&id, &page, "same").await;
@@ -915,7 +995,7 @@ async fn two_stewards_never_get_the_same_question() {
 async fn hostile_names_are_inert_and_readable() {
     let server = Server::new().await;
     let mut all = goods();
-    let long = "长".repeat(1_000);
+    let long = "长".repeat(10_000);
     for (node, sku, name) in [
         ("shop", "X1", "海天酱油<script>alert(1)</script>500ml"),
         ("shop", "X2", "\u{202e}海天\"><img src=x onerror=alert(1)>酱油500ml"),

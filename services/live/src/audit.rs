@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::notes::{self, Evidence};
 use crate::service::{Live, Writer, now};
-use domain::{Link, LinkCause, Review, ReviewId, ReviewState, Stored};
+use domain::{Link, LinkCause, MasterId, Review, ReviewId, ReviewState, Stored};
 use sha2::{Digest, Sha256};
 use store::{Expect, Mutation, Page};
 
@@ -39,8 +39,15 @@ impl Live {
             let Some(next) = paged.next else { break };
             page = Page::after(1_000, Some(next));
         }
+        // What was settled before costs no writer a wait.
+        let mut fresh = Vec::new();
+        for link in drawn {
+            if self.to_be_asked(&link.value)?.is_some() && !self.was_audited(&link.value).await? {
+                fresh.push(link);
+            }
+        }
         let mut opened = 0;
-        for part in drawn.chunks(AT_ONCE) {
+        for part in fresh.chunks(AT_ONCE) {
             opened += self.ask_again(part, writer).await?;
         }
         Ok(opened)
@@ -52,18 +59,7 @@ impl Live {
         let mut batch = writer.batch("audit");
         for link in links.iter().map(|row| &row.value) {
             let (sku, other) = (&link.left, &link.right);
-            let master = self.read(|world| {
-                let own = world.ledger.master_of(sku).cloned();
-                let together = own.as_ref() == world.ledger.master_of(other);
-                let asked = world.ledger.reviews_of_sku.get(sku).into_iter().flatten();
-                let asked = asked.filter_map(|id| world.ledger.reviews.get(id));
-                let waits = asked.filter(|row| Some(&row.value.master) == own.as_ref()).count() > 0;
-                own.filter(|_| together && !waits)
-            })?;
-            let Some(master) = master else { continue };
-            if self.was_audited(link).await? {
-                continue;
-            }
+            let Some(master) = self.to_be_asked(link)? else { continue };
             let known = batch.mutations.iter().any(|mutation| {
                 matches!(mutation, Mutation::PutReview { review, .. } if review.sku == *sku && review.master == master)
             });
@@ -102,6 +98,18 @@ impl Live {
             self.catch_up(&writing).await?;
         }
         Ok(opened)
+    }
+
+    /// The master that holds both sides of a link, where no question about that waits.
+    fn to_be_asked(&self, link: &Link) -> Result<Option<MasterId>> {
+        self.read(|world| {
+            let ledger = &world.ledger;
+            let own = ledger.master_of(&link.left)?;
+            let asked = ledger.reviews_of_sku.get(&link.left).into_iter().flatten();
+            let mut asked = asked.filter_map(|id| ledger.reviews.get(id));
+            let waits = asked.any(|row| row.value.master == *own);
+            (ledger.master_of(&link.right) == Some(own) && !waits).then(|| own.clone())
+        })
     }
 
     /// Whether people have said something in an audit of this link that holds.

@@ -79,7 +79,7 @@ impl Store {
             let rule = format!("is not sound: {} is broken by {}", finding.rule, finding.subject);
             return Err(StoreError::precondition(&from.display(), rule));
         }
-        let kept = ["api_keys", "users", "audit", "counters"];
+        let kept = ["api_keys", "users", "sessions", "audit", "counters"];
         let finish = [
             "DELETE FROM changes",
             "DELETE FROM positions",

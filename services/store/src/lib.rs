@@ -62,7 +62,7 @@ mod store;
 mod tables;
 mod verify;
 
-pub use access::{ApiKey, KeySpec, Principal, Role, Secret, User};
+pub use access::{ApiKey, KeySpec, Principal, Role, Secret, Session, User};
 pub use backup::BackupReport;
 pub use batch::{Ack, AuditNote, Batch, Expect, Mutation, Replay, Request};
 pub use changes::{Change, LoggedChange, SkuAction};

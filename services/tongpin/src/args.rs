@@ -403,7 +403,7 @@ fn command(language: Language) -> Command {
                     "控制台人员：新建，或更改密码与角色",
                 ))
                 .override_usage(say("tongpin user <NAME> --data <DIR> [OPTIONS]", "tongpin user <姓名> --data <文件夹> [选项]"))
-                .arg(word("name", say("NAME", "姓名"), language).help(say("Login name", "登录名")))
+                .arg(positional("name", say("NAME", "姓名"), language).help(say("Login name", "登录名")))
                 .arg(
                     option("role", language)
                         .value_parser(["reader", "steward", "approver", "admin"])

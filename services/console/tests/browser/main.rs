@@ -312,6 +312,8 @@ fn journey(server: &Server, browser: &mut Chromium, axe: Option<&str>, language:
 
     browser.go(&server.at("/console/quality"));
     see(browser, "quality");
+    browser.go(&server.at("/console/answers"));
+    see(browser, "answers");
     browser.go(&server.at("/console/learning"));
     see(browser, "learning");
     browser.go(&server.at("/console/learning/try?cut=0.6"));

@@ -1,9 +1,11 @@
 //! Who may come in: keys for programs, users for the console. Secrets are never kept, only what proves them.
 
 mod keys;
+mod sessions;
 mod users;
 
 pub use keys::{ApiKey, KeySpec, Principal, Secret};
+pub use sessions::Session;
 pub use users::User;
 
 use serde::{Deserialize, Serialize};

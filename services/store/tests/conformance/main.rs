@@ -43,7 +43,7 @@ suite! {
     logs: the_log_tells_everything, a_trimmed_log_says_so, writers_leave_no_gap, followers_are_woken, requests_repeat,
         parallel_requests_are_kept_once, a_dry_run_keeps_nothing, the_audit_log_is_read, positions_are_kept,
         a_dropped_write_is_whole_or_absent;
-    access: keys_open_and_end, users_prove_themselves;
+    access: keys_open_and_end, users_prove_themselves, sessions_are_kept_until_they_end;
     soundness: a_sound_store_verifies, verify_finds_what_is_broken;
 }
 

@@ -81,3 +81,23 @@ pub async fn users_prove_themselves(f: Fixture) {
     assert_eq!(f.store.users().await.unwrap().len(), 1);
     assert_eq!(f.store.user("ann").await.unwrap().unwrap().disabled, None);
 }
+
+pub async fn sessions_are_kept_until_they_end(f: Fixture) {
+    let (one, two, three) = ([1; 32], [2; 32], [3; 32]);
+    f.store.begin_session(&one, "ann", "t1", at(10), at(0)).await.unwrap();
+    f.store.begin_session(&two, "ann", "t2", at(11), at(0)).await.unwrap();
+    f.store.begin_session(&three, "bob", "t3", at(12), at(0)).await.unwrap();
+    let again = f.another().await;
+    let found = again.session(&one, at(0)).await.unwrap().unwrap();
+    assert_eq!((found.name.as_str(), found.form_token.as_str(), found.used), ("ann", "t1", at(10)));
+    assert_eq!(again.session(&one, at(11)).await.unwrap(), None, "not used for too long");
+    f.store.touch_session(&one, at(20)).await.unwrap();
+    assert!(again.session(&one, at(11)).await.unwrap().is_some());
+    f.store.end_session(&one).await.unwrap();
+    assert_eq!(again.session(&one, at(0)).await.unwrap(), None);
+    f.store.end_sessions_of("ann").await.unwrap();
+    assert_eq!(again.session(&two, at(0)).await.unwrap(), None);
+    assert!(again.session(&three, at(0)).await.unwrap().is_some(), "bob's own");
+    f.store.begin_session(&one, "cy", "t4", at(99), at(50)).await.unwrap();
+    assert_eq!(again.session(&three, at(0)).await.unwrap(), None, "forgotten");
+}
