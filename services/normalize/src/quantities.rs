@@ -787,6 +787,8 @@ impl<'a> Scanner<'a> {
                 }
                 if element.low >= 2.0 || matches!(unit.measure, Measure::Piece(n) if n > 1) {
                     reading.packs.push(pack(element, self.text, Some(unit)));
+                } else if element.low == 1.0 && is_one_article(unit) {
+                    reading.marks.set(Mark::Single);
                 }
                 Some(StatedKind::Pack)
             }
@@ -1010,6 +1012,12 @@ fn pack(element: &Element<'_>, text: &str, unit: Option<&Unit>) -> Pack {
             .map(|unit| unit.canonical.clone()),
         text: SmolStr::new(&text[element.start..element.end]),
     }
+}
+
+/// `1双`, `1只装`: one article and no more. Not of words that hold others (a 条 of cigarettes, a 套, a 件, a pair of batteries).
+fn is_one_article(unit: &Unit) -> bool {
+    unit.measure == Measure::Piece(1)
+        && ["双", "只", "个", "支", "把", "枚", "根"].iter().any(|word| unit.alias.starts_with(word))
 }
 
 /// Joins a span to the one it continues, when both are of one kind.

@@ -135,6 +135,18 @@ fn by_trade() {
 }
 
 #[test]
+fn one_article_said_is_no_pack_of_several() {
+    let single = |name: &str| {
+        Normalizer::shared().parse(&LocalSku::named("n", "s", name)).marks.has(domain::Mark::Single)
+    };
+    assert!(single("短袜 男 黑 1双"));
+    assert!(single("口罩 1只装"));
+    assert!(!single("短袜 男 黑 3双"), "a pack says so by itself");
+    assert!(!single("中华硬 1条"), "a carton holds ten packets");
+    assert!(!single("双黄连口服液 10ml*10支"));
+}
+
+#[test]
 fn packs() {
     check("汽水500ml*24", "Volume:500 x24");
     check("汽水 24x500ml", "Volume:500 x24");
