@@ -13,8 +13,6 @@ use std::collections::VecDeque;
 const HEARD: f32 = 1e-3;
 /// Confidences that move less than this are left as they are.
 const STILL: f64 = 1e-4;
-/// Groups are looked at again where a confidence moves by more than this: people see no smaller difference either.
-const MATTERS: f64 = 0.005;
 /// On cycles of candidates messages may swing: from the second visit on they are damped, and a group is left alone after
 /// this many.
 const VISITS: u8 = 16;
@@ -24,9 +22,7 @@ const VISITS: u8 = 16;
 pub(crate) struct Settled {
     messages: FxHashMap<u32, [f32; 2]>,
     /// Pairs whose confidence or veto moved.
-    states: Vec<(u32, PairState)>,
-    /// Those that moved so far that groups may have to change.
-    pub moved: Vec<u32>,
+    pub states: Vec<(u32, PairState)>,
 }
 
 impl Graph {
@@ -112,26 +108,23 @@ impl Graph {
         let mut pairs: Vec<u32> = messages.keys().copied().chain(fresh).collect();
         pairs.sort_unstable();
         pairs.dedup();
-        let (mut states, mut moved) = (Vec::new(), Vec::new());
-        for pair in pairs {
-            let of = &self.pairs[pair as usize];
-            let Some((before, third)) = of.state.and_then(|state| Some((state, state.third?))) else {
-                continue;
-            };
-            let free = messages.get(&pair).copied().unwrap_or(of.free);
-            let ends = of.ends.map(|row| &self.records[row as usize]);
-            let repeats = ends.iter().any(|end| self.traits.repeating.contains(&end.node));
-            let profiles = (&ends[0].profile, &ends[1].profile);
-            let (confidence, veto) = engine.settle_pair(third, free, repeats, profiles, &self.statistics);
-            let way = (before.confidence.get() - confidence.get()).abs();
-            if way > MATTERS || before.veto != veto {
-                moved.push(pair);
-            }
-            if way > STILL || before.veto != veto {
-                states.push((pair, PairState { confidence, veto, ..before }));
-            }
-        }
-        Settled { messages, states, moved }
+        let states = pairs
+            .into_iter()
+            .filter_map(|pair| {
+                let of = &self.pairs[pair as usize];
+                let before = of.state?;
+                let third = before.third?;
+                let free = messages.get(&pair).copied().unwrap_or(of.free);
+                let ends = of.ends.map(|row| &self.records[row as usize]);
+                let repeats = ends.iter().any(|end| self.traits.repeating.contains(&end.node));
+                let profiles = (&ends[0].profile, &ends[1].profile);
+                let (confidence, veto) = engine.settle_pair(third, free, repeats, profiles, &self.statistics);
+                let moved = |a: Confidence, b: Confidence| (a.get() - b.get()).abs() > STILL;
+                (moved(before.confidence, confidence) || before.veto != veto)
+                    .then_some((pair, PairState { confidence, veto, ..before }))
+            })
+            .collect();
+        Settled { messages, states }
     }
 
     /// Keeps what [`Graph::settle`] found.

@@ -22,8 +22,6 @@ const HOPELESS: f32 = -8.0;
 const RIVAL: f32 = 0.7;
 /// A change of the second stage's probability that is taken note of.
 const HEARD: f64 = 0.002;
-/// One that third records hear of.
-const LOUD: f64 = 0.05;
 
 /// Pairs by number, each with what still holds (`None`: nothing is known).
 type Wanted = FxHashMap<u32, Option<Holds>>;
@@ -168,7 +166,7 @@ impl Graph {
         for (pair, state) in news {
             let of = &self.pairs[*pair as usize];
             let before = of.state.as_ref().map_or(0.0, voice);
-            if (voice(state) - before).abs() > LOUD {
+            if (voice(state) - before).abs() > HEARD {
                 rows.extend(of.ends);
             }
         }

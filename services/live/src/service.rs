@@ -445,7 +445,7 @@ impl Live {
         })?;
         let fresh: Vec<u32> = scored.iter().chain(&third).map(|(pair, _)| *pair).collect();
         let settled = self.read(|world| world.graph.settle(engine, dirty, fresh))?;
-        let moved = settled.moved.clone();
+        let moved: Vec<u32> = settled.states.iter().map(|(pair, _)| *pair).collect();
         self.change(|world| world.graph.take(settled))?;
         self.read(|world| {
             let graph = &world.graph;
