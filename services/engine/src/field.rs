@@ -66,12 +66,6 @@ pub struct PairState {
 }
 
 impl PairState {
-    /// Of a pair that was compared and not scored yet.
-    pub fn unscored(likeness: Likeness) -> PairState {
-        let (confidence, veto) = (Confidence::ZERO, None);
-        PairState { likeness, first: 0.0, second: 0.0, third: None, confidence, veto }
-    }
-
     /// Whether the pair has a chance, and so is a rival of others.
     pub fn is_active(&self) -> bool {
         self.third.is_some()

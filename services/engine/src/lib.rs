@@ -20,7 +20,7 @@ mod tuning;
 pub use error::EngineError;
 pub use field::{Holds, PairState};
 pub use linking::{LinkOptions, LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts, Verdict};
-pub use live::{Depth, Fit, NearPair, NodeTraits, ReadRecord, Statistics, Surrounding};
+pub use live::{Fit, NearPair, NodeTraits, ReadRecord, Statistics, Surrounding};
 pub use models::{EngineOptions, models_folder};
 pub use pairwise::PairScore;
 pub use prepare::Prepared;
@@ -30,7 +30,6 @@ pub use tuning::{Labels, TuneOptions, Tuning};
 
 pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};
 pub use learn::Figures;
-pub use score::features::Likeness;
 pub use score::{Explanation, Language, explain};
 
 use embed::Encoder;

@@ -70,14 +70,6 @@ pub struct Surrounding<'a> {
     pub pairs: Vec<NearPair>,
 }
 
-/// How far a rescoring goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// The third stage of pairs with a chance is left at 0, to be found when it is known what third records say.
-    Second,
-    Third,
-}
-
 /// Which nodes are not as others are.
 #[derive(Clone, Debug, Default)]
 pub struct NodeTraits {
@@ -168,15 +160,9 @@ impl Engine {
     }
 
     /// The stages of every pair as far as nothing known holds. Confidences and vetoes are those known; new pairs get
-    /// theirs from [`Engine::settle`] or [`Engine::settle_pair`].
-    pub fn rescore(&self, surrounding: &Surrounding, depth: Depth) -> Vec<PairState> {
-        let (staged, seen) = match depth {
-            Depth::Third => self.stages(surrounding, &Quiet),
-            Depth::Second => {
-                let (staged, seen, _) = self.first_two_stages(surrounding, &Quiet);
-                (staged, seen)
-            }
-        };
+    /// theirs from [`Engine::settle`].
+    pub fn rescore(&self, surrounding: &Surrounding) -> Vec<PairState> {
+        let (staged, seen) = self.stages(surrounding, &Quiet);
         let of = |known: &Option<(Holds, PairState)>| known.as_ref().map(|(_, state)| *state);
         let earlier: Vec<Option<PairState>> = surrounding.pairs.iter().map(|pair| of(&pair.known)).collect();
         let confidence: Vec<f64> =

@@ -130,18 +130,6 @@ impl Engine {
 
     /// The log-odds of the stages: the third where a pair has a chance. Also what they saw.
     pub(crate) fn stages(&self, field: &impl Field, progress: &dyn Progress) -> (Staged, Seen) {
-        let (mut staged, mut seen, kept) = self.first_two_stages(field, progress);
-        self.third_stage(field, &mut staged, &mut seen, &kept);
-        progress.advance(field.count() as u64 / 8);
-        (staged, seen)
-    }
-
-    /// The first two, and which pairs have a chance after them; also the rows that were kept of those.
-    pub(crate) fn first_two_stages(
-        &self,
-        field: &impl Field,
-        progress: &dyn Progress,
-    ) -> (Staged, Seen, Vec<Vec<Row>>) {
         let count = field.count();
         let around = Surroundings::of(field);
         progress.advance(count as u64 / 8);
@@ -172,7 +160,7 @@ impl Engine {
             })
             .collect();
         let first_standings = around.neighbourhoods.standings(|pair| chance(first[pair]));
-        let seen = Seen { around, first_standings, third: None };
+        let mut seen = Seen { around, first_standings, third: None };
         let mut second = vec![0.0f32; count];
         let kept: Vec<Vec<Row>> = second
             .par_chunks_mut(PIECE)
@@ -208,20 +196,13 @@ impl Engine {
         // Only pairs with a chance go on; the others' odds are below a thousandth.
         let active: Vec<u32> = (0..count as u32).filter(|i| second[*i as usize] > THIRD_FLOOR).collect();
         let pairs: Vec<(u32, u32)> = active.iter().map(|i| field.ends(*i as usize)).collect();
+        let second_chance: Vec<f32> = active.iter().map(|i| chance(second[*i as usize])).collect();
         let rivals = context::Neighbourhoods::new(pairs.len(), |pair| pairs[pair], field.nodes());
-        let third = vec![0.0; active.len()];
-        (Staged { first, second, active, pairs, rivals, third }, seen, kept)
-    }
-
-    /// The third, of the pairs that have a chance.
-    fn third_stage(&self, field: &impl Field, staged: &mut Staged, seen: &mut Seen, kept: &[Vec<Row>]) {
-        let second_chance: Vec<f32> =
-            staged.active.iter().map(|i| chance(staged.second[*i as usize])).collect();
         seen.third = Some(SeenThird {
-            standings: staged.rivals.standings(|at| second_chance[at]),
-            consensus: Consensus::new(&staged.pairs, &second_chance, field.nodes()),
+            standings: rivals.standings(|at| second_chance[at]),
+            consensus: Consensus::new(&pairs, &second_chance, field.nodes()),
         });
-        let (seen, count) = (&*seen, field.count());
+        let mut staged = Staged { first, second, active, pairs, rivals, third: Vec::new() };
         let mut third = vec![0.0f64; staged.active.len()];
         // The active pairs of each piece, so that its kept rows go with them.
         let mut work = Vec::with_capacity(kept.len());
@@ -243,12 +224,14 @@ impl Engine {
                     *out = f64::from(third);
                     continue;
                 }
-                staged.fill_third(seen, field, from + at, kept.next(), &mut row);
+                staged.fill_third(&seen, field, from + at, kept.next(), &mut row);
                 let raw = self.model.third.log_odds(ArrayView1::from(&row[..]));
                 *out = self.model.calibration.log_odds(f64::from(raw));
             }
         });
         staged.third = third;
+        progress.advance(count as u64 / 8);
+        (staged, seen)
     }
 }
 

@@ -10,30 +10,26 @@
 
 use crate::graph::{Graph, Group};
 use domain::LocalSku;
-use engine::{Depth, Engine, EngineError, Holds, Likeness, NearPair, PairState, ReadRecord, Surrounding};
+use engine::{Engine, EngineError, Holds, NearPair, PairState, ReadRecord, Surrounding};
 use rayon::prelude::*;
 use retrieve::Probe;
 use rustc_hash::{FxHashMap, FxHashSet};
 use score::{Profile, consensus};
 
 /// Second-stage log-odds below which a pair is not scored again when its rivals change: it has no chance.
-const HOPELESS: f32 = -8.0;
-/// A newcomer at least this near the best of a group, as a share of its likeness, counts among its rivals.
-const RIVAL: f32 = 0.7;
+const HOPELESS: f32 = -9.5;
 /// A change of the second stage's probability that is taken note of.
 const HEARD: f64 = 0.002;
 
 /// Pairs by number, each with what still holds (`None`: nothing is known).
 type Wanted = FxHashMap<u32, Option<Holds>>;
-/// What is known of pairs that were not scored yet.
-type Compared = FxHashMap<u32, Likeness>;
 
 fn chance(log_odds: f32) -> f64 {
     score::model::probability(f64::from(log_odds))
 }
 
 impl Graph {
-    fn surrounding(&self, wanted: &Wanted, compared: &Compared) -> (Surrounding<'_>, Vec<u32>) {
+    fn surrounding(&self, wanted: &Wanted) -> (Surrounding<'_>, Vec<u32>) {
         let mut rows: Vec<u32> = wanted.keys().flat_map(|pair| self.pairs[*pair as usize].ends).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -41,8 +37,7 @@ impl Graph {
         let near = |(pair, holds): (&u32, &Option<Holds>)| {
             let of = &self.pairs[*pair as usize];
             let [a, b] = of.ends.map(|row| place[&row]);
-            let state = of.state.or_else(|| compared.get(pair).copied().map(PairState::unscored));
-            let known = holds.zip(state);
+            let known = holds.zip(of.state);
             (NearPair { left: a.min(b), right: a.max(b), cosine: of.cosine, known }, *pair)
         };
         let mut keyed: Vec<(NearPair, u32)> = wanted.iter().map(near).collect();
@@ -57,7 +52,7 @@ impl Graph {
     }
 
     /// The pairs of many groups; one that is in two of them comes twice.
-    fn pairs_in(&self, groups: impl IntoIterator<Item = Group>, mut each: impl FnMut(u32, Group)) {
+    fn pairs_in(&self, groups: impl IntoIterator<Item = Group>, mut each: impl FnMut(u32)) {
         let mut groups: Vec<Group> = groups.into_iter().collect();
         groups.sort_unstable();
         groups.dedup();
@@ -65,9 +60,9 @@ impl Graph {
         for of_row in groups.chunk_by(|a, b| a.0 == b.0) {
             let row = of_row[0].0;
             for pair in &self.records[row as usize].pairs {
-                let group = (row, self.records[self.other(*pair, row) as usize].node);
-                if of_row.binary_search(&group).is_ok() {
-                    each(*pair, group);
+                let node = self.records[self.other(*pair, row) as usize].node;
+                if of_row.binary_search(&(row, node)).is_ok() {
+                    each(*pair);
                 }
             }
         }
@@ -77,71 +72,31 @@ impl Graph {
     fn close(&self, wanted: &mut Wanted) {
         let scored = wanted.iter().filter(|(_, holds)| **holds != Some(Holds::ThirdStage));
         let groups: Vec<Group> = scored.flat_map(|(pair, _)| self.groups_of(*pair)).collect();
-        self.pairs_in(groups, |pair, _| {
+        self.pairs_in(groups, |pair| {
             wanted.entry(pair).or_insert(Some(Holds::ThirdStage));
         });
     }
 
-    fn run(
-        &self,
-        engine: &Engine,
-        wanted: &Wanted,
-        compared: &Compared,
-        depth: Depth,
-    ) -> Vec<(u32, PairState)> {
-        let (surrounding, pairs) = self.surrounding(wanted, compared);
-        let states = engine.rescore(&surrounding, depth);
+    fn run(&self, engine: &Engine, wanted: &Wanted) -> Vec<(u32, PairState)> {
+        let (surrounding, pairs) = self.surrounding(wanted);
+        let states = engine.rescore(&surrounding);
         let scored = pairs.into_iter().zip(states);
         scored.filter(|(pair, _)| wanted[pair] != Some(Holds::ThirdStage)).collect()
     }
 
-    fn compare(&self, pairs: &[u32]) -> Compared {
-        let one = |pair: &u32| {
-            let of = &self.pairs[*pair as usize];
-            let [a, b] = of.ends.map(|row| &self.records[row as usize].profile);
-            (*pair, Likeness::of(a, b, of.cosine))
-        };
-        let compared: Vec<(u32, Likeness)> = pairs.par_iter().map(one).collect();
-        compared.into_iter().collect()
-    }
-
-    /// Step 1, around `new` pairs and groups that `lost` one; gives the pairs that are new or moved.
-    pub fn first_stages(
-        &self,
-        engine: &Engine,
-        new: &[u32],
-        lost: &FxHashSet<Group>,
-    ) -> Vec<(u32, PairState)> {
-        let compared = self.compare(new);
-        // The likeliest newcomer of each group: who stands above it has the rank that it had.
-        let mut newcomers: FxHashMap<Group, f32> = FxHashMap::default();
-        for (pair, likeness) in &compared {
-            for group in self.groups_of(*pair) {
-                let best = newcomers.entry(group).or_insert(f32::NEG_INFINITY);
-                *best = best.max(likeness.combined);
-            }
-        }
-        let mut around: Vec<(u32, Group, PairState)> = Vec::new();
-        let mut best: FxHashMap<Group, f32> = FxHashMap::default();
-        let groups: Vec<Group> = newcomers.keys().chain(lost).copied().collect();
-        self.pairs_in(groups, |pair, group| {
-            let Some(state) = self.pairs[pair as usize].state else { return };
-            let best = best.entry(group).or_insert(f32::NEG_INFINITY);
-            *best = best.max(state.likeness.combined);
-            if state.second > HOPELESS {
-                around.push((pair, group, state));
-            }
+    /// Step 1; gives the pairs that are new or moved.
+    pub fn first_stages(&self, engine: &Engine, groups: &FxHashSet<Group>) -> Vec<(u32, PairState)> {
+        let mut wanted = Wanted::default();
+        self.pairs_in(groups.iter().copied(), |pair| {
+            let holds = match self.pairs[pair as usize].state {
+                None => None,
+                Some(state) if state.second > HOPELESS => Some(Holds::Likeness),
+                Some(_) => Some(Holds::ThirdStage),
+            };
+            wanted.insert(pair, holds);
         });
-        let mut wanted: Wanted = new.iter().map(|pair| (*pair, Some(Holds::Likeness))).collect();
-        for (pair, group, state) in around {
-            let newcomer = newcomers.get(&group).copied().unwrap_or(f32::NEG_INFINITY);
-            let is_passed = newcomer >= state.likeness.combined || newcomer >= RIVAL * best[&group];
-            if is_passed || lost.contains(&group) {
-                wanted.insert(pair, Some(Holds::Likeness));
-            }
-        }
         self.close(&mut wanted);
-        let mut scored = self.run(engine, &wanted, &compared, Depth::Second);
+        let mut scored = self.run(engine, &wanted);
         scored.retain(|(pair, state)| self.is_news(*pair, state));
         scored
     }
@@ -196,7 +151,7 @@ impl Graph {
                 wanted.entry(pair).or_insert(Some(Holds::ThirdStage));
             }
         }
-        self.run(engine, &wanted, &Compared::default(), Depth::Third)
+        self.run(engine, &wanted)
     }
 
     /// Scores every pair anew under the statistics as they are: what the steps above come near to.
@@ -210,8 +165,7 @@ impl Graph {
             pairs
         };
         let pairs = live(self);
-        let wanted = pairs.iter().map(|pair| (*pair, None)).collect();
-        let states = self.run(engine, &wanted, &Compared::default(), Depth::Third);
+        let states = self.run(engine, &pairs.iter().map(|pair| (*pair, None)).collect());
         self.set(&states);
         let settled = self.settle_anew(engine);
         self.take(settled);
@@ -245,7 +199,7 @@ impl Graph {
         }
         pairs.sort_unstable_by_key(|pair| (pair.left, pair.right));
         let surrounding = self.around(&rows, &profile, pairs);
-        let states = engine.rescore(&surrounding, Depth::Third);
+        let states = engine.rescore(&surrounding);
         let own: Vec<(u32, PairState)> = surrounding
             .pairs
             .iter()

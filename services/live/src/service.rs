@@ -375,18 +375,17 @@ impl Live {
             let skus: Vec<&LocalSku> = renewed.iter().filter_map(|(_, sku)| sku.as_ref()).collect();
             engine.read(&skus, &world.graph.statistics)
         })??;
-        // Groups that lost a pair.
-        let mut lost: FxHashSet<Group> = FxHashSet::default();
+        let mut groups: FxHashSet<Group> = FxHashSet::default();
         // Rows that linking has to look at again, whatever scoring finds.
         let mut touched: FxHashSet<u32> = FxHashSet::default();
         let mut searching: Vec<u32> = self.change(|world| {
             let graph = &mut world.graph;
             let mut bereaved = Vec::new();
             for (key, _) in &renewed {
-                let (groups, rivals) = graph.remove(key);
-                let alone = groups.iter().filter(|(row, _)| graph.records[*row as usize].pairs.is_empty());
+                let (lost, rivals) = graph.remove(key);
+                let alone = lost.iter().filter(|(row, _)| graph.records[*row as usize].pairs.is_empty());
                 touched.extend(alone.map(|(row, _)| *row));
-                lost.extend(groups);
+                groups.extend(lost);
                 bereaved.extend(rivals);
             }
             let kept = renewed.iter().filter_map(|(_, sku)| sku.as_ref());
@@ -397,13 +396,12 @@ impl Live {
         searching.sort_unstable();
         searching.dedup();
         searching.retain(|row| self.read(|world| is_there(&world.graph, *row)).unwrap_or(false));
-        lost.retain(|(row, _)| self.read(|world| is_there(&world.graph, *row)).unwrap_or(false));
+        groups.retain(|(row, _)| self.read(|world| is_there(&world.graph, *row)).unwrap_or(false));
         let found: Vec<(u32, Vec<retrieve::Hit>)> = self.read(|world| {
             let search = |row: &u32| (*row, world.graph.index.search_row(*row));
             searching.par_iter().map(search).collect()
         })?;
         touched.extend(&searching);
-        let mut new: Vec<u32> = Vec::new();
         self.change(|world| {
             let graph = &mut world.graph;
             for (row, hits) in found {
@@ -413,17 +411,18 @@ impl Live {
                         if graph.records[hit.record as usize].pairs.is_empty() {
                             touched.insert(hit.record);
                         }
-                        new.push(graph.add_pair(row, hit.record, hit.cosine));
+                        let pair = graph.add_pair(row, hit.record, hit.cosine);
+                        groups.extend(graph.groups_of(pair));
                     }
                 }
             }
         })?;
         let (scored, hearing) = self.read(|world| {
-            let scored = world.graph.first_stages(engine, &new, &lost);
+            let scored = world.graph.first_stages(engine, &groups);
             let hearing = world.graph.hearing(&scored);
             (scored, hearing)
         })?;
-        let mut dirty = lost;
+        let mut dirty = groups;
         self.change(|world| {
             let graph = &mut world.graph;
             for (pair, state) in &scored {
