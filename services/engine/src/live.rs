@@ -9,14 +9,14 @@ use crate::field::{Field, Holds, PairState};
 use crate::prepare::{Prepared, Reading};
 use crate::scoring::Staged;
 use crate::{Engine, EngineError, Progress, Quiet};
-use domain::{Confidence, LocalSku, NodeId, ParsedName};
+use domain::{LocalSku, NodeId, ParsedName};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use retrieve::{Evening, LiveIndex};
 use rustc_hash::FxHashSet;
 use score::context::Neighbourhoods;
 use score::matching::Matching;
-use score::{Corpus, Profile, Veto};
+use score::{Corpus, Profile};
 
 /// What only all records together can tell, as the last full run found it.
 pub struct Statistics {
@@ -189,22 +189,6 @@ impl Engine {
                 traits.repeating.contains(&node)
             });
         staged.states(|pair| known[pair].likeness, &confidence, &veto)
-    }
-
-    /// Confidence and veto of one pair of which everything else is known: its third stage's log-odds, and with what
-    /// probabilities its two records are free for it ([`score::matching`]).
-    pub fn settle_pair(
-        &self,
-        third: f32,
-        free: [f32; 2],
-        repeats: bool,
-        profiles: (&Profile, &Profile),
-        statistics: &Statistics,
-    ) -> (Confidence, Option<Veto>) {
-        let odds = f64::from(third) + statistics.prior_shift;
-        let marginal = score::matching::marginal(odds, free.map(f64::from));
-        let (confidence, veto) = self.confidence_of(marginal, repeats, profiles);
-        (Confidence::saturating(confidence), veto)
     }
 }
 

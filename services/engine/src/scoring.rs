@@ -12,7 +12,7 @@ use score::consensus::Consensus;
 use score::features::Likeness;
 use score::matching::Matching;
 use score::model::{log_odds, probability};
-use score::{Profile, Veto, adapt, context, features, veto};
+use score::{Veto, adapt, context, features, veto};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One entry a candidate, in the order of [`Prepared::candidates`].
@@ -90,16 +90,18 @@ impl Engine {
         let mut confidence: Vec<f64> = vec![0.0; field.count()];
         let marginals = shifted_marginals(matching, &staged.third, prior_shift);
         for (index, marginal) in staged.active.iter().zip(marginals) {
+            let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
             let (left, right) = field.ends(*index as usize);
             let repeats = [left, right].iter().any(|record| is_repeating(nodes[*record as usize]));
-            confidence[*index as usize] = self.posterior(marginal, repeats);
+            let factor = if repeats { REPEATING_FACTOR } else { 1.0 };
+            confidence[*index as usize] = probability(posterior) * factor;
         }
         let veto: Vec<Option<Veto>> = confidence
             .par_iter()
             .enumerate()
             .map(|(pair, confidence)| {
                 let (a, b) = field.profiles(pair);
-                veto_at(*confidence, a, b)
+                if *confidence >= VETO_FLOOR { veto::find(a, b) } else { None }
             })
             .collect();
         for (confidence, veto) in confidence.iter_mut().zip(&veto) {
@@ -108,24 +110,6 @@ impl Engine {
             }
         }
         (confidence, veto)
-    }
-
-    /// What the marginal of the matching is worth.
-    fn posterior(&self, marginal: f64, repeats: bool) -> f64 {
-        let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
-        probability(posterior) * if repeats { REPEATING_FACTOR } else { 1.0 }
-    }
-
-    /// The same last step for one pair: `marginal` is that of the matching.
-    pub(crate) fn confidence_of(
-        &self,
-        marginal: f64,
-        repeats: bool,
-        (a, b): (&Profile, &Profile),
-    ) -> (f64, Option<Veto>) {
-        let confidence = self.posterior(marginal, repeats);
-        let veto = veto_at(confidence, a, b);
-        (if veto.is_some() { confidence * veto::REMAINING } else { confidence }, veto)
     }
 
     /// The log-odds of the stages: the third where a pair has a chance. Also what they saw.
@@ -257,10 +241,6 @@ const MOST_ROWS: usize = (96 << 20) / size_of::<Row>();
 
 /// Candidates a thread takes at a time.
 const PIECE: usize = 4096;
-
-fn veto_at(confidence: f64, a: &Profile, b: &Profile) -> Option<Veto> {
-    if confidence >= VETO_FLOOR { veto::find(a, b) } else { None }
-}
 
 fn chance(log_odds: f32) -> f32 {
     probability(f64::from(log_odds)) as f32

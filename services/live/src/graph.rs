@@ -26,9 +26,6 @@ pub(crate) struct Pair {
     pub cosine: f32,
     /// `None` until it is scored.
     pub state: Option<PairState>,
-    /// What the matching found: with what probability either end has no other partner in the other's node. 1 for pairs
-    /// without a chance.
-    pub free: [f32; 2],
 }
 
 pub(crate) struct Graph {
@@ -90,7 +87,6 @@ impl Graph {
             let number = graph.node_number(&NodeId(name.into()));
             graph.traits.repeating.insert(number);
         }
-        graph.listen();
         graph
     }
 
@@ -143,7 +139,7 @@ impl Graph {
 
     /// Adds a pair; the caller has made sure that there is none.
     pub fn add_pair(&mut self, a: u32, b: u32, cosine: f32) -> u32 {
-        let pair = Pair { ends: [a, b], cosine, state: None, free: [1.0; 2] };
+        let pair = Pair { ends: [a, b], cosine, state: None };
         let number = match self.free.pop() {
             Some(number) => {
                 self.pairs[number as usize] = pair;
@@ -168,6 +164,12 @@ impl Graph {
         self.records[row as usize].pairs.iter().map(|pair| self.other(*pair, row)).collect()
     }
 
+    /// The pairs of a record with a node.
+    pub fn group(&self, (row, node): Group) -> impl Iterator<Item = u32> {
+        let pairs = self.records[row as usize].pairs.iter().copied();
+        pairs.filter(move |pair| self.records[self.other(*pair, row) as usize].node == node)
+    }
+
     /// Both groups that a pair is in.
     pub fn groups_of(&self, pair: u32) -> [Group; 2] {
         let [a, b] = self.pairs[pair as usize].ends;
@@ -187,9 +189,6 @@ impl Graph {
         let has_chance = |state: &Option<PairState>| state.as_ref().is_some_and(PairState::is_active);
         let (before, after) = (has_chance(&of.state), has_chance(&state));
         of.state = state;
-        if before != after {
-            of.free = [1.0; 2];
-        }
         for row in of.ends.into_iter().filter(|_| before != after) {
             let chances = &mut self.records[row as usize].chances;
             match after {

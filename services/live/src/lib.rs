@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! store ── change log ──> ledger (groups, questions, decisions, policies)
-//!                    └──> graph  (records, pairs, confidences) <── engine: read, rescore, settle_pair
+//!                    └──> graph  (records, pairs, confidences) <── engine: read, rescore, settle
 //! ledger + graph ── draft ── batch ──> store
 //! ```
 //!
@@ -22,7 +22,6 @@ mod error;
 mod find;
 mod graph;
 mod ledger;
-mod messages;
 mod near;
 pub mod notes;
 mod people;

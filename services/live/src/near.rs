@@ -3,7 +3,7 @@
 //!
 //! 1. the first two stages of new pairs, and of pairs whose rivals changed;
 //! 2. the third stage of pairs whose third records may say something else now;
-//! 3. the matching, as far as its messages change ([`crate::messages`]).
+//! 3. the matching, over the pairs with a chance within [`STEPS`] steps of what changed.
 //!
 //! What is further away is taken as it was: a rank that changed there because a rival's rank changed here is not seen
 //! until the next full run. How little that is, is measured in `tests/like_batch.rs`.
@@ -11,11 +11,14 @@
 use crate::graph::{Graph, Group};
 use domain::LocalSku;
 use engine::{Engine, EngineError, Holds, NearPair, PairState, ReadRecord, Surrounding};
-use rayon::prelude::*;
 use retrieve::Probe;
 use rustc_hash::{FxHashMap, FxHashSet};
-use score::{Profile, consensus};
+use score::Profile;
 
+/// Steps of rivalry that the matching looks at.
+const STEPS: usize = 3;
+/// Confidences that move less than this are left as they are.
+const STILL: f64 = 1e-5;
 /// Second-stage log-odds below which a pair is not scored again when its rivals change: it has no chance.
 const HOPELESS: f32 = -9.5;
 /// A change of the second stage's probability that is taken note of.
@@ -30,51 +33,40 @@ fn chance(log_odds: f32) -> f64 {
 
 impl Graph {
     fn surrounding(&self, wanted: &Wanted) -> (Surrounding<'_>, Vec<u32>) {
-        let mut rows: Vec<u32> = wanted.keys().flat_map(|pair| self.pairs[*pair as usize].ends).collect();
+        let mut pairs: Vec<u32> = wanted.keys().copied().collect();
+        let mut rows: Vec<u32> = pairs.iter().flat_map(|pair| self.pairs[*pair as usize].ends).collect();
         rows.sort_unstable();
         rows.dedup();
         let place: FxHashMap<u32, u32> = rows.iter().copied().zip(0u32..).collect();
-        let near = |(pair, holds): (&u32, &Option<Holds>)| {
-            let of = &self.pairs[*pair as usize];
-            let [a, b] = of.ends.map(|row| place[&row]);
-            let known = holds.zip(of.state);
-            (NearPair { left: a.min(b), right: a.max(b), cosine: of.cosine, known }, *pair)
+        let ends = |pair: u32| {
+            let [a, b] = self.pairs[pair as usize].ends.map(|row| place[&row]);
+            (a.min(b), a.max(b))
         };
-        let mut keyed: Vec<(NearPair, u32)> = wanted.iter().map(near).collect();
-        keyed.par_sort_unstable_by_key(|(near, _)| (near.left, near.right));
-        let (pairs, numbers) = keyed.into_iter().unzip();
+        pairs.sort_unstable_by_key(|pair| ends(*pair));
+        let near = |pair: &u32| {
+            let (left, right) = ends(*pair);
+            let of = &self.pairs[*pair as usize];
+            let known = wanted[pair].zip(of.state);
+            NearPair { left, right, cosine: of.cosine, known }
+        };
         let surrounding = Surrounding {
             nodes: rows.iter().map(|row| self.records[*row as usize].node).collect(),
             profiles: rows.iter().map(|row| &self.records[*row as usize].profile).collect(),
-            pairs,
+            pairs: pairs.iter().map(near).collect(),
         };
-        (surrounding, numbers)
-    }
-
-    /// The pairs of many groups; one that is in two of them comes twice.
-    fn pairs_in(&self, groups: impl IntoIterator<Item = Group>, mut each: impl FnMut(u32)) {
-        let mut groups: Vec<Group> = groups.into_iter().collect();
-        groups.sort_unstable();
-        groups.dedup();
-        // A record's pairs are walked once, whatever number of nodes is asked about.
-        for of_row in groups.chunk_by(|a, b| a.0 == b.0) {
-            let row = of_row[0].0;
-            for pair in &self.records[row as usize].pairs {
-                let node = self.records[self.other(*pair, row) as usize].node;
-                if of_row.binary_search(&(row, node)).is_ok() {
-                    each(*pair);
-                }
-            }
-        }
+        (surrounding, pairs)
     }
 
     /// Adds the groups of the pairs that are to be scored, as they are.
     fn close(&self, wanted: &mut Wanted) {
-        let scored = wanted.iter().filter(|(_, holds)| **holds != Some(Holds::ThirdStage));
-        let groups: Vec<Group> = scored.flat_map(|(pair, _)| self.groups_of(*pair)).collect();
-        self.pairs_in(groups, |pair| {
-            wanted.entry(pair).or_insert(Some(Holds::ThirdStage));
-        });
+        let scored: Vec<u32> =
+            wanted.iter().filter(|(_, holds)| **holds != Some(Holds::ThirdStage)).map(|(p, _)| *p).collect();
+        let groups: FxHashSet<Group> = scored.iter().flat_map(|pair| self.groups_of(*pair)).collect();
+        for group in groups {
+            for pair in self.group(group) {
+                wanted.entry(pair).or_insert(Some(Holds::ThirdStage));
+            }
+        }
     }
 
     fn run(&self, engine: &Engine, wanted: &Wanted) -> Vec<(u32, PairState)> {
@@ -87,14 +79,16 @@ impl Graph {
     /// Step 1; gives the pairs that are new or moved.
     pub fn first_stages(&self, engine: &Engine, groups: &FxHashSet<Group>) -> Vec<(u32, PairState)> {
         let mut wanted = Wanted::default();
-        self.pairs_in(groups.iter().copied(), |pair| {
-            let holds = match self.pairs[pair as usize].state {
-                None => None,
-                Some(state) if state.second > HOPELESS => Some(Holds::Likeness),
-                Some(_) => Some(Holds::ThirdStage),
-            };
-            wanted.insert(pair, holds);
-        });
+        for group in groups {
+            for pair in self.group(*group) {
+                let holds = match self.pairs[pair as usize].state {
+                    None => None,
+                    Some(state) if state.second > HOPELESS => Some(Holds::Likeness),
+                    Some(_) => Some(Holds::ThirdStage),
+                };
+                wanted.insert(pair, holds);
+            }
+        }
         self.close(&mut wanted);
         let mut scored = self.run(engine, &wanted);
         scored.retain(|(pair, state)| self.is_news(*pair, state));
@@ -110,41 +104,28 @@ impl Graph {
         })
     }
 
-    /// Records whose pairs the third stage has to see: those of what step 1 found, which is not yet kept. Weak pairs are
-    /// no voices, so what they do is heard by nobody.
+    /// Records whose pairs the third stage has to see: those of what step 1 found, which is not yet kept.
     pub fn hearing(&self, news: &[(u32, PairState)]) -> FxHashSet<u32> {
-        let voice = |state: &PairState| {
-            let chance = chance(state.second);
-            if state.is_active() && chance >= f64::from(consensus::VOICE) { chance } else { 0.0 }
-        };
         let mut rows = FxHashSet::default();
         for (pair, state) in news {
             let of = &self.pairs[*pair as usize];
-            let before = of.state.as_ref().map_or(0.0, voice);
-            if (voice(state) - before).abs() > HEARD {
+            if state.is_active() || of.state.is_some_and(|before| before.is_active()) {
                 rows.extend(of.ends);
             }
         }
         rows
     }
 
-    /// Step 2, of the pairs of records that hear something, and of pairs that step 1 found.
-    pub fn third_stage(
-        &self,
-        engine: &Engine,
-        rows: &FxHashSet<u32>,
-        news: &[(u32, PairState)],
-    ) -> Vec<(u32, PairState)> {
+    /// Step 2.
+    pub fn third_stage(&self, engine: &Engine, rows: &FxHashSet<u32>) -> Vec<(u32, PairState)> {
         let mut wanted = Wanted::default();
         let mut voices = FxHashSet::default();
-        let mut want = |pair: u32| {
-            wanted.insert(pair, Some(Holds::SecondStage));
-            voices.extend(self.pairs[pair as usize].ends);
-        };
         for row in rows {
-            self.active(*row).for_each(|(pair, _)| want(pair));
+            for (pair, _) in self.active(*row) {
+                wanted.insert(pair, Some(Holds::SecondStage));
+                voices.insert(self.other(pair, *row));
+            }
         }
-        news.iter().filter(|(_, state)| state.is_active()).for_each(|(pair, _)| want(*pair));
         self.close(&mut wanted);
         for row in voices {
             for (pair, _) in self.active(row) {
@@ -152,6 +133,43 @@ impl Graph {
             }
         }
         self.run(engine, &wanted)
+    }
+
+    /// Step 3; gives the confidences that moved.
+    pub fn matching(&self, engine: &Engine, rows: &FxHashSet<u32>) -> Vec<(u32, PairState)> {
+        let mut wanted = Wanted::default();
+        let (mut seen, mut front) = (rows.clone(), rows.clone());
+        let mut settled = FxHashSet::default();
+        for step in 0..STEPS {
+            let mut next = FxHashSet::default();
+            for row in &front {
+                for (pair, _) in self.active(*row) {
+                    wanted.insert(pair, Some(Holds::ThirdStage));
+                    if step < STEPS - 1 {
+                        settled.insert(pair);
+                    }
+                    let other = self.other(pair, *row);
+                    if seen.insert(other) {
+                        next.insert(other);
+                    }
+                }
+            }
+            front = next;
+        }
+        let mut moved = self.settled(engine, &wanted);
+        moved.retain(|(pair, state)| settled.contains(pair) && self.moves(*pair, state));
+        moved
+    }
+
+    fn moves(&self, pair: u32, state: &PairState) -> bool {
+        self.pairs[pair as usize].state.is_none_or(|before| {
+            (before.confidence.get() - state.confidence.get()).abs() > STILL || before.veto != state.veto
+        })
+    }
+
+    fn settled(&self, engine: &Engine, wanted: &Wanted) -> Vec<(u32, PairState)> {
+        let (surrounding, pairs) = self.surrounding(wanted);
+        pairs.into_iter().zip(engine.settle(&surrounding, &self.statistics, &self.traits)).collect()
     }
 
     /// Scores every pair anew under the statistics as they are: what the steps above come near to.
@@ -167,8 +185,9 @@ impl Graph {
         let pairs = live(self);
         let states = self.run(engine, &pairs.iter().map(|pair| (*pair, None)).collect());
         self.set(&states);
-        let settled = self.settle_anew(engine);
-        self.take(settled);
+        let wanted = pairs.iter().map(|pair| (*pair, Some(Holds::ThirdStage))).collect();
+        let states = self.settled(engine, &wanted);
+        self.set(&states);
     }
 
     /// Scores a name that is not stored against all records, as if it were the only record of a node of its own: exactly what a full

@@ -376,15 +376,11 @@ impl Live {
             engine.read(&skus, &world.graph.statistics)
         })??;
         let mut groups: FxHashSet<Group> = FxHashSet::default();
-        // Rows that linking has to look at again, whatever scoring finds.
-        let mut touched: FxHashSet<u32> = FxHashSet::default();
         let mut searching: Vec<u32> = self.change(|world| {
             let graph = &mut world.graph;
             let mut bereaved = Vec::new();
             for (key, _) in &renewed {
                 let (lost, rivals) = graph.remove(key);
-                let alone = lost.iter().filter(|(row, _)| graph.records[*row as usize].pairs.is_empty());
-                touched.extend(alone.map(|(row, _)| *row));
                 groups.extend(lost);
                 bereaved.extend(rivals);
             }
@@ -401,56 +397,37 @@ impl Live {
             let search = |row: &u32| (*row, world.graph.index.search_row(*row));
             searching.par_iter().map(search).collect()
         })?;
-        touched.extend(&searching);
         self.change(|world| {
-            let graph = &mut world.graph;
             for (row, hits) in found {
-                let mut others = graph.others(row);
+                let mut others = world.graph.others(row);
                 for hit in hits {
                     if others.insert(hit.record) {
-                        if graph.records[hit.record as usize].pairs.is_empty() {
-                            touched.insert(hit.record);
-                        }
-                        let pair = graph.add_pair(row, hit.record, hit.cosine);
-                        groups.extend(graph.groups_of(pair));
+                        let pair = world.graph.add_pair(row, hit.record, hit.cosine);
+                        groups.extend(world.graph.groups_of(pair));
                     }
                 }
             }
         })?;
-        let (scored, hearing) = self.read(|world| {
+        let (scored, mut rows) = self.read(|world| {
             let scored = world.graph.first_stages(engine, &groups);
-            let hearing = world.graph.hearing(&scored);
-            (scored, hearing)
+            let rows = world.graph.hearing(&scored);
+            (scored, rows)
         })?;
-        let mut dirty = groups;
-        self.change(|world| {
-            let graph = &mut world.graph;
-            for (pair, state) in &scored {
-                let before = graph.pairs[*pair as usize].state.is_some_and(|state| state.is_active());
-                if before || state.is_active() {
-                    dirty.extend(graph.groups_of(*pair));
-                }
-                if before && !state.is_active() {
-                    touched.extend(graph.pairs[*pair as usize].ends);
-                }
-            }
-            graph.set(&scored);
-        })?;
-        let third = self.read(|world| world.graph.third_stage(engine, &hearing, &scored))?;
-        self.change(|world| {
-            let graph = &mut world.graph;
-            third.iter().for_each(|(pair, _)| dirty.extend(graph.groups_of(*pair)));
-            graph.set(&third);
-        })?;
-        let fresh: Vec<u32> = scored.iter().chain(&third).map(|(pair, _)| *pair).collect();
-        let settled = self.read(|world| world.graph.settle(engine, dirty, fresh))?;
-        let moved: Vec<u32> = settled.states.iter().map(|(pair, _)| *pair).collect();
-        self.change(|world| world.graph.take(settled))?;
+        self.change(|world| world.graph.set(&scored))?;
+        let scored = self.read(|world| world.graph.third_stage(engine, &rows))?;
+        self.change(|world| world.graph.set(&scored))?;
+        rows.extend(groups.iter().map(|(row, _)| *row));
+        let moved = self.read(|world| world.graph.matching(engine, &rows))?;
+        self.change(|world| world.graph.set(&moved))?;
         self.read(|world| {
             let graph = &world.graph;
-            touched.extend(moved.iter().flat_map(|pair| graph.pairs[*pair as usize].ends));
-            let there = touched.into_iter().filter(|row| is_there(graph, *row));
-            there.map(|row| graph.records[row as usize].key.clone()).collect()
+            let ends = moved.iter().flat_map(|(pair, _)| graph.pairs[*pair as usize].ends);
+            let rows: FxHashSet<u32> =
+                ends.chain(groups.iter().map(|(row, _)| *row)).chain(searching).collect();
+            rows.into_iter()
+                .filter(|row| is_there(graph, *row))
+                .map(|row| graph.records[row as usize].key.clone())
+                .collect()
         })
     }
 

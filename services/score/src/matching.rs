@@ -56,7 +56,7 @@ impl Matching {
 
     /// The probability of every pair, from its log-odds taken alone.
     pub fn marginals(&self, log_odds: &[f64]) -> Vec<f64> {
-        let weight: Vec<f64> = log_odds.par_iter().map(|x| weight(*x)).collect();
+        let weight: Vec<f64> = log_odds.par_iter().map(|x| x.clamp(-MOST, MOST).exp()).collect();
         // Per entry: the probability that its record has no other partner in the node.
         let mut free = vec![1.0f64; self.pair.len()];
         let mut next = free.clone();
@@ -89,30 +89,14 @@ impl Matching {
                     |entry: usize| weight[self.pair[entry] as usize] * free[self.twin[entry] as usize];
                 let total: f64 = entries.clone().map(offer).sum();
                 for entry in entries {
+                    let others = if *once { (total - offer(entry)).max(0.0) } else { 0.0 };
                     // Damped: on cycles of candidates the messages would swing.
-                    out[entry - start] = 0.5 * (free[entry] + left_free(total, offer(entry), *once));
+                    out[entry - start] = 0.5 * (free[entry] + 1.0 / (1.0 + others));
                 }
                 at = *end as usize;
             }
         });
     }
-}
-
-/// The odds of a pair taken alone, as far as they decide anything.
-pub fn weight(log_odds: f64) -> f64 {
-    log_odds.clamp(-MOST, MOST).exp()
-}
-
-/// What one candidate of a group hears from the others: the probability that the group's record has no other partner
-/// in the node. `total` is the sum of what all of the group offer, `own` this candidate's share of it.
-pub fn left_free(total: f64, own: f64, once: bool) -> f64 {
-    if once { 1.0 / (1.0 + (total - own).max(0.0)) } else { 1.0 }
-}
-
-/// The probability of a pair whose records are free for it with the probabilities `free`.
-pub fn marginal(log_odds: f64, free: [f64; 2]) -> f64 {
-    let odds = weight(log_odds) * free[0] * free[1];
-    odds / (1.0 + odds)
 }
 
 #[cfg(test)]
