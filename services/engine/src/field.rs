@@ -34,6 +34,15 @@ pub(crate) trait Field: Sync {
         Likeness::texts(a, b)
     }
 
+    /// Of a pair with these [`Likeness::texts`].
+    fn likeness(&self, pair: usize, texts: [u16; 2]) -> Likeness {
+        if let Some((_, state)) = self.known(pair) {
+            return state.likeness;
+        }
+        let (a, b) = self.profiles(pair);
+        Likeness::new(self.cosine(pair), texts, features::cross_script(a, b))
+    }
+
     /// An earlier scoring, where so much of it holds.
     fn holding(&self, pair: usize, least: Holds) -> Option<&PairState> {
         self.known(pair).filter(|(holds, _)| *holds >= least).map(|(_, state)| state)
@@ -90,31 +99,31 @@ impl Surroundings {
         let count = field.count();
         let neighbourhoods = context::Neighbourhoods::new(count, |pair| field.ends(pair), field.nodes());
         let texts: Vec<[u16; 2]> = (0..count).into_par_iter().map(|pair| field.texts(pair)).collect();
-        let combined = neighbourhoods.standings(|pair| likeness(field, &texts, pair).combined);
+        let combined = neighbourhoods.standings(|pair| field.likeness(pair, texts[pair]).combined);
         let cosine = neighbourhoods.leads(|pair| field.cosine(pair));
         let text = neighbourhoods.leads(|pair| features::from_step(texts[pair][0]));
         Surroundings { neighbourhoods, texts, combined, cosine, text }
     }
 
     pub fn likeness(&self, field: &impl Field, pair: usize) -> Likeness {
-        likeness(field, &self.texts, pair)
+        field.likeness(pair, self.texts[pair])
     }
 
     /// Fills the pair and context features of a pair into `out[..WIDTH]`.
     pub fn fill(&self, field: &impl Field, pair: usize, out: &mut [f32]) {
         let (a, b) = field.profiles(pair);
         features::fill(a, b, self.likeness(field, pair), out);
+        self.fill_context(pair, &mut out[features::PAIR.len()..WIDTH]);
+    }
+
+    /// Fills the context features alone.
+    pub fn fill_context(&self, pair: usize, out: &mut [f32]) {
         let around = &self.neighbourhoods;
         context::fill(
             &self.combined.of(around, pair),
             &self.cosine.of(around, pair),
             &self.text.of(around, pair),
-            &mut out[features::PAIR.len()..WIDTH],
+            out,
         );
     }
-}
-
-fn likeness(field: &impl Field, texts: &[[u16; 2]], pair: usize) -> Likeness {
-    let (a, b) = field.profiles(pair);
-    Likeness::new(field.cosine(pair), texts[pair], features::cross_script(a, b))
 }

@@ -20,12 +20,12 @@ mod tuning;
 pub use error::EngineError;
 pub use field::{Holds, PairState};
 pub use linking::{LinkOptions, LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts, Verdict};
-pub use live::{Fit, NearPair, NodeTraits, ReadRecord, Statistics, Surrounding};
+pub use live::{Fit, NearPair, NodeTraits, Ranked, ReadRecord, Statistics, Surrounding};
 pub use models::{EngineOptions, models_folder};
 pub use pairwise::PairScore;
 pub use prepare::Prepared;
 pub use progress::{Progress, Quiet};
-pub use scoring::Scored;
+pub use scoring::{Context, Scored};
 pub use tuning::{Labels, TuneOptions, Tuning};
 
 pub use domain::{Confidence, LocalSku, SkuKey, Zone, ZonePolicy};

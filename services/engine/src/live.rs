@@ -7,16 +7,16 @@
 
 use crate::field::{Field, Holds, PairState};
 use crate::prepare::{Prepared, Reading};
-use crate::scoring::Staged;
+use crate::scoring::{Context, Depth, Staged};
 use crate::{Engine, EngineError, Progress, Quiet};
-use domain::{LocalSku, NodeId, ParsedName};
+use domain::{Confidence, LocalSku, NodeId, ParsedName};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use retrieve::{Evening, LiveIndex};
 use rustc_hash::FxHashSet;
 use score::context::Neighbourhoods;
 use score::matching::Matching;
-use score::{Corpus, Profile};
+use score::{Corpus, Profile, Veto};
 
 /// What only all records together can tell, as the last full run found it.
 pub struct Statistics {
@@ -42,7 +42,14 @@ pub struct Fit {
     pub node_names: Vec<String>,
     pub profiles: Vec<Profile>,
     /// (left row, right row, state), sorted.
-    pub pairs: Vec<(u32, u32, PairState)>,
+    pub pairs: Vec<(u32, u32, Ranked)>,
+}
+
+/// A pair as it was scored.
+pub struct Ranked {
+    pub state: PairState,
+    /// Where the third stage may have to look at it again, what the second read of its rivals.
+    pub context: Option<Box<Context>>,
 }
 
 /// A record as it is compared.
@@ -54,12 +61,14 @@ pub struct ReadRecord {
 }
 
 /// A pair of a [`Surrounding`]; `left < right`.
-pub struct NearPair {
+pub struct NearPair<'a> {
     pub left: u32,
     pub right: u32,
     /// Used where nothing is known.
     pub cosine: f32,
     pub known: Option<(Holds, PairState)>,
+    /// For [`Engine::rescore_thirds`], where the third stage does not hold.
+    pub context: Option<&'a Context>,
 }
 
 /// Records, in any order, and the pairs among them that are scored together.
@@ -67,7 +76,7 @@ pub struct Surrounding<'a> {
     pub nodes: Vec<u32>,
     pub profiles: Vec<&'a Profile>,
     /// Sorted by (left, right).
-    pub pairs: Vec<NearPair>,
+    pub pairs: Vec<NearPair<'a>>,
 }
 
 /// Which nodes are not as others are.
@@ -77,6 +86,13 @@ pub struct NodeTraits {
     pub many: FxHashSet<u32>,
     /// Seem to, without leave.
     pub repeating: FxHashSet<u32>,
+}
+
+impl Surrounding<'_> {
+    /// One a pair, where all are known.
+    fn states(&self) -> Vec<PairState> {
+        self.pairs.iter().filter_map(|pair| pair.known.map(|(_, state)| state)).collect()
+    }
 }
 
 impl Field for Surrounding<'_> {
@@ -124,7 +140,8 @@ impl Engine {
             .candidates
             .iter()
             .zip(states)
-            .map(|(candidate, state)| (candidate.left, candidate.right, state))
+            .zip(staged.contexts(&seen, &prepared))
+            .map(|((candidate, state), context)| (candidate.left, candidate.right, Ranked { state, context }))
             .collect();
         let Some(Reading { parsed, vectors, evening }) = reading else {
             unreachable!("kept on request");
@@ -161,14 +178,39 @@ impl Engine {
 
     /// The stages of every pair as far as nothing known holds. Confidences and vetoes are those known; new pairs get
     /// theirs from [`Engine::settle`].
-    pub fn rescore(&self, surrounding: &Surrounding) -> Vec<PairState> {
-        let (staged, seen) = self.stages(surrounding, &Quiet);
+    pub fn rescore(&self, surrounding: &Surrounding) -> Vec<Ranked> {
+        self.rescore_to(Depth::Third, surrounding)
+    }
+
+    /// The first two stages alone: the third is as it was, or, where there was none, what the second says.
+    pub fn rescore_ranks(&self, surrounding: &Surrounding) -> Vec<Ranked> {
+        self.rescore_to(Depth::Second, surrounding)
+    }
+
+    fn rescore_to(&self, depth: Depth, surrounding: &Surrounding) -> Vec<Ranked> {
+        let (staged, seen) = self.stages_to(depth, surrounding, &Quiet);
         let of = |known: &Option<(Holds, PairState)>| known.as_ref().map(|(_, state)| *state);
         let earlier: Vec<Option<PairState>> = surrounding.pairs.iter().map(|pair| of(&pair.known)).collect();
         let confidence: Vec<f64> =
             earlier.iter().map(|state| state.map_or(0.0, |state| state.confidence.get())).collect();
         let veto: Vec<_> = earlier.iter().map(|state| state.and_then(|state| state.veto)).collect();
-        staged.states(|pair| seen.likeness(surrounding, pair), &confidence, &veto)
+        let states = staged.states(|pair| seen.likeness(surrounding, pair), &confidence, &veto);
+        let contexts = staged.contexts(&seen, surrounding);
+        states.into_iter().zip(contexts).map(|(state, context)| Ranked { state, context }).collect()
+    }
+
+    /// The third stage of the pairs that come with their contexts; all stages of the others are known. Asks for the pairs
+    /// with a chance of both records alone.
+    pub fn rescore_thirds(&self, surrounding: &Surrounding) -> Vec<PairState> {
+        let mut known = surrounding.states();
+        let staged = Staged::of_known(surrounding, &known);
+        let third_of = staged.third_of(self, surrounding);
+        for (at, pair) in staged.active.iter().enumerate() {
+            if let Some(context) = surrounding.pairs[*pair as usize].context {
+                known[*pair as usize].third = Some(third_of(at, context) as f32);
+            }
+        }
+        known
     }
 
     /// Confidences of pairs whose stages are all known, as rivals of each other.
@@ -178,8 +220,7 @@ impl Engine {
         statistics: &Statistics,
         traits: &NodeTraits,
     ) -> Vec<PairState> {
-        let known: Vec<PairState> =
-            surrounding.pairs.iter().filter_map(|pair| pair.known.map(|(_, state)| state)).collect();
+        let known = surrounding.states();
         let staged = Staged::of_known(surrounding, &known);
         let matching = Matching::new(&staged.pairs, &staged.rivals, &surrounding.nodes, |node| {
             !traits.many.contains(&node)
@@ -189,6 +230,28 @@ impl Engine {
                 traits.repeating.contains(&node)
             });
         staged.states(|pair| known[pair].likeness, &confidence, &veto)
+    }
+}
+
+impl Engine {
+    /// What becomes of a pair whose rivals leave it this probability ([`Statistics::weight`] and the places of
+    /// [`score::matching`] go into it).
+    pub fn conclude(
+        &self,
+        marginal: f64,
+        repeats: bool,
+        a: &Profile,
+        b: &Profile,
+    ) -> (Confidence, Option<Veto>) {
+        let (confidence, veto) = self.concluded(marginal, repeats, (a, b));
+        (Confidence::saturating(confidence), veto)
+    }
+}
+
+impl Statistics {
+    /// The odds of a pair taken alone, under the prior of the data at hand, as the matching weighs them.
+    pub fn weight(&self, third: f32) -> f64 {
+        score::matching::weight(f64::from(third) + self.prior_shift)
     }
 }
 

@@ -8,12 +8,19 @@ use domain::{Confidence, NodeId};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use score::consensus::Consensus;
+use score::consensus::{ASKED, Consensus};
 use score::features::Likeness;
 use score::matching::Matching;
 use score::model::{log_odds, probability};
-use score::{Veto, adapt, context, features, veto};
+use score::{Profile, Veto, adapt, context, features, veto};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How far pairs are scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Second,
+    Third,
+}
 
 /// One entry a candidate, in the order of [`Prepared::candidates`].
 pub struct Scored {
@@ -33,6 +40,8 @@ const THIRD_FLOOR: f32 = -7.0;
 const VETO_FLOOR: f64 = 0.02;
 
 const SECOND_WIDTH: usize = WIDTH + features::SECOND.len();
+/// What the second stage reads of a pair beside its two names: how it stands among its rivals.
+pub type Context = [f32; SECOND_WIDTH - features::PAIR.len()];
 pub(crate) const THIRD_WIDTH: usize = SECOND_WIDTH + features::THIRD.len() + features::CONSENSUS.len();
 
 impl Engine {
@@ -87,33 +96,49 @@ impl Engine {
         is_repeating: impl Fn(u32) -> bool + Sync,
     ) -> (Vec<f64>, Vec<Option<Veto>>) {
         let nodes = field.nodes();
-        let mut confidence: Vec<f64> = vec![0.0; field.count()];
         let marginals = shifted_marginals(matching, &staged.third, prior_shift);
-        for (index, marginal) in staged.active.iter().zip(marginals) {
-            let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
-            let (left, right) = field.ends(*index as usize);
-            let repeats = [left, right].iter().any(|record| is_repeating(nodes[*record as usize]));
-            let factor = if repeats { REPEATING_FACTOR } else { 1.0 };
-            confidence[*index as usize] = probability(posterior) * factor;
-        }
-        let veto: Vec<Option<Veto>> = confidence
-            .par_iter()
-            .enumerate()
-            .map(|(pair, confidence)| {
-                let (a, b) = field.profiles(pair);
-                if *confidence >= VETO_FLOOR { veto::find(a, b) } else { None }
+        let concluded: Vec<(f64, Option<Veto>)> = (staged.active.par_iter())
+            .zip(marginals)
+            .map(|(index, marginal)| {
+                let (left, right) = field.ends(*index as usize);
+                let repeats = [left, right].iter().any(|record| is_repeating(nodes[*record as usize]));
+                self.concluded(marginal, repeats, field.profiles(*index as usize))
             })
             .collect();
-        for (confidence, veto) in confidence.iter_mut().zip(&veto) {
-            if veto.is_some() {
-                *confidence *= veto::REMAINING;
-            }
+        let mut confidence: Vec<f64> = vec![0.0; field.count()];
+        let mut veto: Vec<Option<Veto>> = vec![None; field.count()];
+        for (index, found) in staged.active.iter().zip(concluded) {
+            (confidence[*index as usize], veto[*index as usize]) = found;
         }
         (confidence, veto)
     }
 
+    /// The confidence that a pair's probability among its rivals comes to, and its veto; `repeats` where one of its nodes
+    /// seems to list products several times.
+    pub(crate) fn concluded(
+        &self,
+        marginal: f64,
+        repeats: bool,
+        (a, b): (&Profile, &Profile),
+    ) -> (f64, Option<Veto>) {
+        let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
+        let confidence = probability(posterior) * if repeats { REPEATING_FACTOR } else { 1.0 };
+        let veto = if confidence >= VETO_FLOOR { veto::find(a, b) } else { None };
+        (if veto.is_some() { confidence * veto::REMAINING } else { confidence }, veto)
+    }
+
     /// The log-odds of the stages: the third where a pair has a chance. Also what they saw.
     pub(crate) fn stages(&self, field: &impl Field, progress: &dyn Progress) -> (Staged, Seen) {
+        self.stages_to(Depth::Third, field, progress)
+    }
+
+    /// The same up to some stage. Without the third, what is known of it stays, and the second speaks for it where nothing is.
+    pub(crate) fn stages_to(
+        &self,
+        depth: Depth,
+        field: &impl Field,
+        progress: &dyn Progress,
+    ) -> (Staged, Seen) {
         let count = field.count();
         let around = Surroundings::of(field);
         progress.advance(count as u64 / 8);
@@ -124,13 +149,11 @@ impl Engine {
             .enumerate()
             .map(|(piece, first)| {
                 let mut kept = Vec::new();
-                let mut complete = true;
                 let mut row = [0.0f32; WIDTH];
                 for (at, first) in first.iter_mut().enumerate() {
                     let pair = piece * PIECE + at;
                     if let Some(known) = field.holding(pair, Holds::SecondStage) {
                         *first = known.first;
-                        complete = false;
                         continue;
                     }
                     around.fill(field, pair, &mut row);
@@ -140,7 +163,7 @@ impl Engine {
                     }
                 }
                 progress.advance(first.len() as u64 / 2);
-                if complete { rows.keep(kept) } else { Vec::new() }
+                rows.keep(kept)
             })
             .collect();
         let first_standings = around.neighbourhoods.standings(|pair| chance(first[pair]));
@@ -180,13 +203,16 @@ impl Engine {
         // Only pairs with a chance go on; the others' odds are below a thousandth.
         let active: Vec<u32> = (0..count as u32).filter(|i| second[*i as usize] > THIRD_FLOOR).collect();
         let pairs: Vec<(u32, u32)> = active.iter().map(|i| field.ends(*i as usize)).collect();
-        let second_chance: Vec<f32> = active.iter().map(|i| chance(second[*i as usize])).collect();
+        if depth == Depth::Second {
+            let known = |pair: usize| field.known(pair).and_then(|(_, state)| state.third);
+            let third = active.iter().map(|i| known(*i as usize).unwrap_or(second[*i as usize]));
+            let third = third.map(f64::from).collect();
+            let rivals = context::Neighbourhoods::new(0, |_| (0, 0), &[]);
+            return (Staged { first, second, active, pairs, rivals, third }, seen);
+        }
         let rivals = context::Neighbourhoods::new(pairs.len(), |pair| pairs[pair], field.nodes());
-        seen.third = Some(SeenThird {
-            standings: rivals.standings(|at| second_chance[at]),
-            consensus: Consensus::new(&pairs, &second_chance, field.nodes()),
-        });
         let mut staged = Staged { first, second, active, pairs, rivals, third: Vec::new() };
+        seen.third = Some(SeenThird::of(&staged, field.nodes()));
         let mut third = vec![0.0f64; staged.active.len()];
         // The active pairs of each piece, so that its kept rows go with them.
         let mut work = Vec::with_capacity(kept.len());
@@ -208,7 +234,10 @@ impl Engine {
                     *out = f64::from(third);
                     continue;
                 }
-                staged.fill_third(&seen, field, from + at, kept.next(), &mut row);
+                // What holds was not computed, so nothing of it was kept.
+                let is_known = field.holding(pair, Holds::SecondStage).is_some();
+                let known = if is_known { None } else { kept.next() };
+                staged.fill_third(&seen, field, from + at, known, &mut row);
                 let raw = self.model.third.log_odds(ArrayView1::from(&row[..]));
                 *out = self.model.calibration.log_odds(f64::from(raw));
             }
@@ -278,9 +307,37 @@ struct SeenThird {
     consensus: Consensus,
 }
 
+impl SeenThird {
+    fn of(staged: &Staged, nodes: &[u32]) -> SeenThird {
+        let second: Vec<f32> = staged.active.iter().map(|i| chance(staged.second[*i as usize])).collect();
+        SeenThird {
+            standings: staged.rivals.standings(|at| second[at]),
+            consensus: Consensus::new(&staged.pairs, &second, nodes),
+        }
+    }
+
+    /// Fills what comes after the second stage's part of a row.
+    fn fill(&self, staged: &Staged, at: usize, nodes: &[u32], row: &mut [f32]) {
+        let second = staged.second[staged.active[at] as usize];
+        let (standing, voices) = row[SECOND_WIDTH..THIRD_WIDTH].split_at_mut(features::THIRD.len());
+        context::fill_stage(second, &self.standings.of(&staged.rivals, at), standing);
+        voices.copy_from_slice(&self.consensus.of(staged.pairs[at], chance(second), nodes));
+    }
+}
+
 impl Seen {
     pub fn likeness(&self, field: &impl Field, pair: usize) -> Likeness {
         self.around.likeness(field, pair)
+    }
+
+    /// What the second stage reads beside the two names.
+    pub fn context(&self, pair: usize, first: f32) -> Context {
+        let mut context = Context::default();
+        let (own, stage) = context.split_at_mut(features::CONTEXT.len());
+        self.around.fill_context(pair, own);
+        let standing = self.first_standings.of(&self.around.neighbourhoods, pair);
+        context::fill_stage(first, &standing, stage);
+        context
     }
 
     /// What the second stage reads of a pair; `known`: its pair and context features, where they were kept.
@@ -305,12 +362,37 @@ impl Staged {
         row: &mut [f32],
     ) {
         let pair = self.active[at] as usize;
-        let second = self.second[pair];
         seen.fill_second(field, pair, self.first[pair], known, row);
-        let (standing, voices) = row[SECOND_WIDTH..THIRD_WIDTH].split_at_mut(features::THIRD.len());
         if let Some(third) = &seen.third {
-            context::fill_stage(second, &third.standings.of(&self.rivals, at), standing);
-            voices.copy_from_slice(&third.consensus.of(self.pairs[at], chance(second), field.nodes()));
+            third.fill(self, at, field.nodes(), row);
+        }
+    }
+
+    /// The contexts of pairs that third records may say something about, where nothing of theirs holds.
+    pub fn contexts(&self, seen: &Seen, field: &impl Field) -> Vec<Option<Box<Context>>> {
+        let is_asked = |pair: usize| {
+            chance(self.second[pair]) >= ASKED && field.holding(pair, Holds::SecondStage).is_none()
+        };
+        let context = |pair: usize| Box::new(seen.context(pair, self.first[pair]));
+        (0..self.first.len()).into_par_iter().map(|pair| is_asked(pair).then(|| context(pair))).collect()
+    }
+
+    /// The third stage of a pair whose context is known, with what the others around it say by now.
+    pub fn third_of<'s>(
+        &'s self,
+        engine: &'s Engine,
+        field: &'s impl Field,
+    ) -> impl Fn(usize, &Context) -> f64 + 's {
+        let seen = SeenThird::of(self, field.nodes());
+        move |at, context| {
+            let mut row = [0.0f32; THIRD_WIDTH];
+            let pair = self.active[at] as usize;
+            let (a, b) = field.profiles(pair);
+            features::fill(a, b, field.likeness(pair, field.texts(pair)), &mut row);
+            row[features::PAIR.len()..SECOND_WIDTH].copy_from_slice(context);
+            seen.fill(self, at, field.nodes(), &mut row);
+            let raw = engine.model.third.log_odds(ArrayView1::from(&row[..]));
+            engine.model.calibration.log_odds(f64::from(raw))
         }
     }
 

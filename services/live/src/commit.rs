@@ -247,6 +247,7 @@ impl Live {
                 batch.mutations.push(Mutation::RemoveLink { left, right });
             } else if (stale.contains(&link.left) || stale.contains(&link.right))
                 && link.cause != LinkCause::Decision
+                && link.freshness != Freshness::Stale
             {
                 let link = Link { freshness: Freshness::Stale, ..link.clone() };
                 batch.mutations.push(Mutation::PutLink { link });

@@ -149,6 +149,12 @@ impl Planner<'_> {
         all.iter().filter(|c| c.verdict == Verdict::Same).map(|c| &c.other)
     }
 
+    /// Whether nothing is known of a record yet, which is not the same as that there is nothing: it waits for the full run
+    /// that is due, and no person has said anything.
+    fn is_unknown(&self, row: u32) -> bool {
+        self.graph.waiting.contains(&row) && !self.ledger.constraints.contains_key(self.key(row))
+    }
+
     /// Rows of the members of a row's master, itself included.
     fn housemates(&self, row: u32) -> Vec<u32> {
         let Some(master) = self.ledger.master_of(self.key(row)).and_then(|id| self.ledger.masters.get(id))
@@ -172,6 +178,7 @@ impl Planner<'_> {
                 }
             }
             next.extend(self.same(self.key(row)).filter_map(|key| self.graph.rows.get(key)));
+            next.retain(|row| !self.is_unknown(*row));
             queue.extend(next.into_iter().filter(|row| seen.insert(*row)));
         }
         seen.into_iter().collect()
@@ -279,7 +286,8 @@ impl Planner<'_> {
 
     /// The changes around the given records.
     pub fn draft(&self, touched: &[SkuKey]) -> Draft {
-        let rows: Vec<u32> = touched.iter().filter_map(|key| self.graph.rows.get(key).copied()).collect();
+        let mut rows: Vec<u32> = touched.iter().filter_map(|key| self.graph.rows.get(key).copied()).collect();
+        rows.retain(|row| !self.is_unknown(*row));
         if rows.is_empty() {
             return Draft::default();
         }
@@ -337,14 +345,17 @@ impl Planner<'_> {
             }
             home.insert(master, core);
         }
+        let mut at_home: FxHashMap<usize, Vec<&MasterId>> = FxHashMap::default();
+        for (master, group) in home {
+            at_home.entry(group).or_default().push(master);
+        }
         let mut settled: Vec<Settled> = Vec::new();
         let mut placed: FxHashSet<u32> = FxHashSet::default();
         let all_of = |master: &MasterId| -> Vec<u32> {
             parts.get(master).into_iter().flat_map(|parts| parts.values().flatten().copied()).collect()
         };
         for (group, members) in wanted.iter().enumerate() {
-            let mut masters: Vec<&MasterId> =
-                home.iter().filter(|(_, at)| **at == group).map(|(master, _)| *master).collect();
+            let mut masters: Vec<&MasterId> = at_home.remove(&group).unwrap_or_default();
             let is_torn = masters.iter().any(|master| torn.contains(master));
             let confirmed = masters.iter().filter(|master| self.is_confirmed(master)).count();
             masters.sort_by_key(|master| {
@@ -460,7 +471,8 @@ impl Planner<'_> {
             for (pair, state) in self.graph.active(*row) {
                 let other = self.graph.other(pair, *row);
                 let asks = self.confidence(*row, other, &state) >= policy.review;
-                if asks && !inner.contains(&other) && !outer.contains(&other) {
+                let is_known = !inner.contains(&other) && !outer.contains(&other);
+                if asks && is_known && !self.is_unknown(other) {
                     let members = self.housemates(other);
                     outer.extend(&members);
                     let master = self.ledger.master_of(self.key(other)).cloned();
@@ -691,6 +703,9 @@ impl Planner<'_> {
             let Some(info) = self.ledger.skus.get(key) else { continue };
             let group = group_of[at];
             let size = draft.groups[group as usize].members.len();
+            if size == 1 && self.graph.waiting.contains(row) {
+                continue;
+            }
             let says = |verdict: Verdict| {
                 let all = self.ledger.constraints.get(key).map(Vec::as_slice).unwrap_or_default();
                 all.iter().any(|c| {

@@ -69,21 +69,16 @@ impl Live {
             }
         };
         let (hits, sequence) = match query {
+            // Until the full run that is due, as a name of its node that nothing was compared with yet.
+            Query::Sku(key) if self.read(|world| is_waiting(world, key))? => {
+                self.score_now(&asked, Some(&key.node), wanted).await?
+            }
             Query::Sku(key) => self.read(|world| {
                 let row = world.graph.rows.get(key);
                 let found = row.map(|row| world.graph.matches_of(*row)).unwrap_or_default();
                 (select(world, found, &asked, wanted), world.ledger.sequence)
             })?,
-            Query::Row(_) => {
-                let (asked, wanted) = (asked.clone(), wanted.clone());
-                self.compute(move |live| {
-                    live.read(|world| {
-                        let found = world.graph.score_name(&live.0.engine, &asked)?;
-                        Ok((select(world, found, &asked, &wanted), world.ledger.sequence))
-                    })?
-                })
-                .await?
-            }
+            Query::Row(_) => self.score_now(&asked, None, wanted).await?,
         };
         let keys: Vec<SkuKey> = hits.iter().map(|hit| hit.key.clone()).collect();
         let rows = self.store().skus(&keys).await?;
@@ -97,6 +92,24 @@ impl Live {
             found.push(Found { sku: row.clone(), master: hit.master, judged, linked });
         }
         Ok((found, sequence))
+    }
+
+    /// The best matches of a name outside a node, scored now.
+    async fn score_now(
+        &self,
+        asked: &LocalSku,
+        outside: Option<&NodeId>,
+        wanted: &Wanted,
+    ) -> Result<(Vec<Hit>, Sequence)> {
+        let (asked, outside, wanted) = (asked.clone(), outside.cloned(), wanted.clone());
+        self.compute(move |live| {
+            live.read(|world| {
+                let node = outside.and_then(|node| world.graph.number_of(&node));
+                let found = world.graph.score_name(&live.0.engine, &asked, node)?;
+                Ok((select(world, found, &asked, &wanted), world.ledger.sequence))
+            })?
+        })
+        .await
     }
 
     fn judged(
@@ -206,6 +219,10 @@ impl Live {
             world.ledger.policies.rules([&left.key.node, &right.key.node], categories)
         })
     }
+}
+
+fn is_waiting(world: &World, key: &SkuKey) -> bool {
+    world.graph.rows.get(key).is_some_and(|row| world.graph.waiting.contains(row))
 }
 
 fn select(world: &World, found: Vec<(u32, PairState)>, asked: &LocalSku, wanted: &Wanted) -> Vec<Hit> {

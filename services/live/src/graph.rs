@@ -1,7 +1,7 @@
 //! The records that take part in matching and the pairs among them: what a full run found, kept up to date.
 
 use domain::{Confidence, LocalSku, NodeId, SkuKey};
-use engine::{Fit, NodeTraits, PairState, ReadRecord, Statistics};
+use engine::{Context, Fit, NodeTraits, PairState, Ranked, ReadRecord, Statistics};
 use rayon::prelude::*;
 use retrieve::LiveIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -13,18 +13,36 @@ pub(crate) struct Record {
     pub node: u32,
     pub category: Option<String>,
     pub profile: Profile,
-    /// Numbers of its pairs.
-    pub pairs: Vec<u32>,
+    /// Sorted.
+    pub pairs: Vec<Tie>,
     /// Those that have a chance: few of many, and what linking walks along.
-    chances: Vec<u32>,
+    chances: Vec<Tie>,
+}
+
+/// A pair as one of its records sees it: with the node of the other, since ranks are taken node by node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tie {
+    pub node: u32,
+    pub pair: u32,
 }
 
 /// A pair that one of the two proposed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pair {
     pub ends: [u32; 2],
     pub cosine: f32,
     /// `None` until it is scored.
+    pub state: Option<PairState>,
+    /// By end: how probable it is that it has no other partner in the other's node (see [`score::matching`]).
+    pub free: [f32; 2],
+    /// What the second stage read of its rivals, where the third may have to look at it again.
+    pub context: Option<Box<Context>>,
+}
+
+/// A pair that went with one of its records, as the group that lost it knew it.
+pub(crate) struct Lost {
+    pub group: Group,
+    /// Where it was scored.
     pub state: Option<PairState>,
 }
 
@@ -40,6 +58,10 @@ pub(crate) struct Graph {
     pub node_names: Vec<NodeId>,
     node_numbers: FxHashMap<NodeId, u32>,
     pub traits: NodeTraits,
+    /// Records that came while a new full run was due: they are found, but compared with none before it.
+    pub waiting: FxHashSet<u32>,
+    /// So much came while it was made that another full run is due; holds while that is taken in.
+    pub is_flooded: bool,
 }
 
 /// The pairs of a record with a node: what ranks are taken in.
@@ -72,12 +94,15 @@ impl Graph {
             node_numbers: (0u32..).zip(&node_names).map(|(number, name)| (name.clone(), number)).collect(),
             node_names,
             traits: NodeTraits::default(),
+            waiting: FxHashSet::default(),
+            is_flooded: false,
             statistics,
             index,
         };
-        for (left, right, state) in pairs {
+        for (left, right, Ranked { state, context }) in pairs {
             let pair = graph.add_pair(left, right, state.likeness.cosine);
             graph.put(pair, Some(state));
+            graph.pairs[pair as usize].context = context;
         }
         for node in many {
             let number = graph.node_number(node);
@@ -87,6 +112,7 @@ impl Graph {
             let number = graph.node_number(&NodeId(name.into()));
             graph.traits.repeating.insert(number);
         }
+        graph.send_all();
         graph
     }
 
@@ -98,6 +124,10 @@ impl Graph {
         self.node_names.push(node.clone());
         self.node_numbers.insert(node.clone(), number);
         number
+    }
+
+    pub fn number_of(&self, node: &NodeId) -> Option<u32> {
+        self.node_numbers.get(node).copied()
     }
 
     pub fn insert(&mut self, sku: &LocalSku, read: ReadRecord) -> u32 {
@@ -115,31 +145,27 @@ impl Graph {
         row
     }
 
-    /// Takes a record and its pairs out; gives the groups that lost a pair and the rows that lost a rival with a
-    /// chance (their lists have room for another).
-    pub fn remove(&mut self, key: &SkuKey) -> (Vec<Group>, Vec<u32>) {
-        let (mut groups, mut bereaved) = (Vec::new(), Vec::new());
-        let Some(row) = self.rows.remove(key) else { return (groups, bereaved) };
+    /// Takes a record and its pairs out; gives what others lost by it.
+    pub fn remove(&mut self, key: &SkuKey) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        let Some(row) = self.rows.remove(key) else { return lost };
         self.index.remove(row);
+        self.waiting.remove(&row);
         let node = self.records[row as usize].node;
         self.records[row as usize].profile = Profile::default();
-        self.records[row as usize].chances.clear();
-        for number in std::mem::take(&mut self.records[row as usize].pairs) {
-            let other = self.other(number, row);
-            self.records[other as usize].pairs.retain(|pair| *pair != number);
-            groups.push((other, node));
-            if self.pairs[number as usize].state.is_some_and(|state| state.is_active()) {
-                bereaved.push(other);
-            }
-            self.put(number, None);
-            self.free.push(number);
+        for Tie { pair, .. } in std::mem::take(&mut self.records[row as usize].pairs) {
+            let other = self.other(pair, row);
+            lost.push(Lost { group: (other, node), state: self.pairs[pair as usize].state });
+            self.put(pair, None);
+            take_tie(&mut self.records[other as usize].pairs, Tie { node, pair });
+            self.free.push(pair);
         }
-        (groups, bereaved)
+        lost
     }
 
     /// Adds a pair; the caller has made sure that there is none.
     pub fn add_pair(&mut self, a: u32, b: u32, cosine: f32) -> u32 {
-        let pair = Pair { ends: [a, b], cosine, state: None };
+        let pair = Pair { ends: [a, b], cosine, state: None, free: [1.0; 2], context: None };
         let number = match self.free.pop() {
             Some(number) => {
                 self.pairs[number as usize] = pair;
@@ -150,8 +176,10 @@ impl Graph {
                 self.pairs.len() as u32 - 1
             }
         };
-        self.records[a as usize].pairs.push(number);
-        self.records[b as usize].pairs.push(number);
+        for (row, other) in [(a, b), (b, a)] {
+            let node = self.records[other as usize].node;
+            put_tie(&mut self.records[row as usize].pairs, Tie { node, pair: number });
+        }
         number
     }
 
@@ -161,13 +189,24 @@ impl Graph {
     }
 
     pub fn others(&self, row: u32) -> FxHashSet<u32> {
-        self.records[row as usize].pairs.iter().map(|pair| self.other(*pair, row)).collect()
+        self.records[row as usize].pairs.iter().map(|tie| self.other(tie.pair, row)).collect()
     }
 
     /// The pairs of a record with a node.
     pub fn group(&self, (row, node): Group) -> impl Iterator<Item = u32> {
-        let pairs = self.records[row as usize].pairs.iter().copied();
-        pairs.filter(move |pair| self.records[self.other(*pair, row) as usize].node == node)
+        of_node(&self.records[row as usize].pairs, node)
+    }
+
+    /// Those of them that have a chance.
+    pub fn rivals(&self, (row, node): Group) -> impl Iterator<Item = u32> {
+        of_node(&self.records[row as usize].chances, node)
+    }
+
+    /// The nodes in which a record has pairs with a chance.
+    pub fn rival_nodes(&self, row: u32) -> Vec<u32> {
+        let mut nodes: Vec<u32> = self.records[row as usize].chances.iter().map(|tie| tie.node).collect();
+        nodes.dedup();
+        nodes
     }
 
     /// Both groups that a pair is in.
@@ -179,7 +218,7 @@ impl Graph {
 
     /// The pairs of a record that have a chance.
     pub fn active(&self, row: u32) -> impl Iterator<Item = (u32, PairState)> {
-        let pairs = self.records[row as usize].chances.iter().copied();
+        let pairs = self.records[row as usize].chances.iter().map(|tie| tie.pair);
         pairs.filter_map(|pair| self.pairs[pair as usize].state.map(|state| (pair, state)))
     }
 
@@ -189,19 +228,26 @@ impl Graph {
         let has_chance = |state: &Option<PairState>| state.as_ref().is_some_and(PairState::is_active);
         let (before, after) = (has_chance(&of.state), has_chance(&state));
         of.state = state;
-        for row in of.ends.into_iter().filter(|_| before != after) {
+        if before == after {
+            return;
+        }
+        (of.free, of.context) = ([1.0; 2], None);
+        let [a, b] = of.ends;
+        for (row, other) in [(a, b), (b, a)] {
+            let node = self.records[other as usize].node;
             let chances = &mut self.records[row as usize].chances;
             match after {
-                true => chances.push(pair),
-                false => chances.retain(|known| *known != pair),
+                true => put_tie(chances, Tie { node, pair }),
+                false => take_tie(chances, Tie { node, pair }),
             }
         }
     }
 
     /// The pair of two records, if there is one that is scored.
     pub fn between(&self, a: u32, b: u32) -> Option<PairState> {
-        let number = self.records[a as usize].pairs.iter().find(|pair| self.other(**pair, a) == b)?;
-        self.pairs[*number as usize].state
+        let node = self.records[b as usize].node;
+        let pair = self.group((a, node)).find(|pair| self.other(*pair, a) == b)?;
+        self.pairs[pair as usize].state
     }
 
     /// Keeps what scoring found; a pair without a chance has no confidence.
@@ -216,6 +262,11 @@ impl Graph {
         }
     }
 
+    /// Whether a row is of a record that is there.
+    pub fn is_there(&self, row: u32) -> bool {
+        self.rows.get(&self.records[row as usize].key) == Some(&row)
+    }
+
     /// Forgets all pairs and proposes them anew: what a full run would start from.
     pub fn propose_all(&mut self) {
         let mut rows: Vec<u32> = self.rows.values().copied().collect();
@@ -224,6 +275,7 @@ impl Graph {
             rows.par_iter().map(|row| (*row, self.index.search_row(*row))).collect();
         self.pairs.clear();
         self.free.clear();
+        self.waiting.clear();
         self.records.iter_mut().for_each(|record| {
             record.pairs.clear();
             record.chances.clear();
@@ -236,5 +288,22 @@ impl Graph {
                 }
             }
         }
+    }
+}
+
+fn of_node(ties: &[Tie], node: u32) -> impl Iterator<Item = u32> {
+    let from = ties.partition_point(|tie| tie.node < node);
+    ties[from..].iter().take_while(move |tie| tie.node == node).map(|tie| tie.pair)
+}
+
+fn put_tie(ties: &mut Vec<Tie>, tie: Tie) {
+    if let Err(at) = ties.binary_search(&tie) {
+        ties.insert(at, tie);
+    }
+}
+
+fn take_tie(ties: &mut Vec<Tie>, tie: Tie) {
+    if let Ok(at) = ties.binary_search(&tie) {
+        ties.remove(at);
     }
 }

@@ -26,6 +26,7 @@ mod near;
 pub mod notes;
 mod people;
 mod revert;
+mod rivals;
 mod rules;
 mod service;
 mod simulate;

@@ -52,6 +52,12 @@ impl Policies {
         self.active.get(&PolicyScope::Global).map(Rules::from).unwrap_or_default()
     }
 
+    /// The zones of every policy that holds, and of the defaults.
+    pub fn all_zones(&self) -> Vec<ZonePolicy> {
+        let held = self.active.values().map(|policy| policy.zones);
+        held.chain([Rules::default().zones]).collect()
+    }
+
     /// The narrowest that covers a pair: node pair, then category, then global.
     pub fn resolve(&self, nodes: [&NodeId; 2], categories: [Option<&str>; 2]) -> Option<&Policy> {
         if self.active.is_empty() {

@@ -5,16 +5,17 @@
 
 use crate::draft::{Planner, Splits};
 use crate::error::{LiveError, Result};
-use crate::graph::{Graph, Group};
+use crate::graph::{Graph, Group, Lost};
 use crate::ledger::{Ledger, Renewal};
-use domain::{Actor, Confidence, LocalSku, MatchState, Sequence, SkuKey, Timestamp};
-use engine::{Engine, ReadRecord};
+use crate::near::{Change, Changes, Moved, has_say};
+use domain::{Actor, Confidence, LocalSku, MatchState, Sequence, SkuKey, Timestamp, ZonePolicy};
+use engine::{Engine, PairState, ReadRecord};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{SkuFilter, Store, StoreError};
@@ -27,20 +28,26 @@ pub struct Options {
     /// A new full run is made when the records have grown by this factor since the last: rarities of words, the shape
     /// of the vectors and the share of partners are learnt from it.
     pub growth: f64,
+    /// Up to so many records that full run is made on the spot; beyond, in the background: what comes meanwhile is kept and
+    /// found, and linked when it is done.
+    pub on_the_spot: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { retrieval: retrieve::Options::default(), growth: 2.0 }
+        Options { retrieval: retrieve::Options::default(), growth: 2.0, on_the_spot: 4_000 }
     }
 }
 
-/// Up to so many records a full run is made on the spot; beyond, in the background.
-const ON_THE_SPOT: usize = 4_000;
 /// Records linked in one commit.
 const LINKED_AT_ONCE: usize = 400;
 /// Times that linking is tried anew when others wrote meanwhile.
 const ATTEMPTS: usize = 5;
+
+/// Changes that came during a full run and from which on another is better than to take them in one by one: so many, and so
+/// great a share of the records (a record that comes alone costs about as much as six in a full run).
+const FLOOD: usize = 2_000;
+const FLOODED_SHARE: usize = 6;
 
 pub(crate) struct World {
     pub graph: Graph,
@@ -56,6 +63,8 @@ pub(crate) struct Inner {
     writer: Mutex<()>,
     position: watch::Sender<Sequence>,
     refitting: Mutex<()>,
+    /// Whether what the next full run finds is to be linked: a write of this server waits for it.
+    to_be_linked: AtomicBool,
     seed: u64,
     counter: AtomicU64,
 }
@@ -135,6 +144,7 @@ impl Live {
             writer: Mutex::new(()),
             position: watch::Sender::new(Sequence(0)),
             refitting: Mutex::new(()),
+            to_be_linked: AtomicBool::new(false),
             seed: RandomState::new().hash_one(now().0),
             counter: AtomicU64::new(0),
         }))
@@ -266,17 +276,29 @@ impl Live {
     /// A full run over everything and its groups: joins what fits now, and with [`Splits::Made`] parts what does not.
     pub async fn regroup(&self, splits: Splits) -> Result<()> {
         let _one = self.0.refitting.lock().await;
-        let world = self.full_run().await?;
+        self.renew_world().await?;
+        self.link_all(self.all_keys()?, splits).await
+    }
+
+    /// Puts a full run in the place of the world as it is.
+    async fn renew_world(&self) -> Result<()> {
+        let mut world = self.full_run().await?;
         let writing = self.write().await;
+        let last = self.0.store.last_sequence().await?;
+        let missed = last.0.saturating_sub(world.ledger.sequence.0) as usize;
+        world.graph.is_flooded = missed > FLOOD.max(world.graph.rows.len() / FLOODED_SHARE);
         *self.lock_world_mut() = Some(world);
         self.catch_up(&writing).await?;
-        drop(writing);
-        let all = self.read(|world| {
+        self.change(|world| world.graph.is_flooded = false)
+    }
+
+    /// Of the records that take part in matching, in order.
+    fn all_keys(&self) -> Result<Vec<SkuKey>> {
+        self.read(|world| {
             let mut keys: Vec<SkuKey> = world.graph.rows.keys().cloned().collect();
             keys.sort();
             keys
-        })?;
-        self.link_all(all, splits).await
+        })
     }
 
     /// Proposes and scores every pair anew under what was learnt before: what the small steps of every day come near to.
@@ -313,10 +335,7 @@ impl Live {
 
     /// Whether what the last full run learnt still speaks for the records that are there.
     pub(crate) fn is_mature(&self) -> Result<bool> {
-        self.read(|world| {
-            let learnt = world.graph.statistics.records as f64;
-            world.graph.rows.len() as f64 <= (learnt * self.0.options.growth).max(learnt + 4.0)
-        })
+        self.read(|world| is_mature(&world.graph, &self.0.options))
     }
 
     /// Takes in the changes of the log; gives the SKUs whose pairs changed.
@@ -375,59 +394,102 @@ impl Live {
             let skus: Vec<&LocalSku> = renewed.iter().filter_map(|(_, sku)| sku.as_ref()).collect();
             engine.read(&skus, &world.graph.statistics)
         })??;
-        let mut groups: FxHashSet<Group> = FxHashSet::default();
-        let mut searching: Vec<u32> = self.change(|world| {
+        let mut changes = Changes::default();
+        let inserted: Vec<u32> = self.change(|world| {
             let graph = &mut world.graph;
-            let mut bereaved = Vec::new();
-            for (key, _) in &renewed {
-                let (lost, rivals) = graph.remove(key);
-                groups.extend(lost);
-                bereaved.extend(rivals);
+            let known: Vec<bool> = renewed.iter().map(|(key, _)| graph.rows.contains_key(key)).collect();
+            for Lost { group, state } in renewed.iter().flat_map(|(key, _)| graph.remove(key)) {
+                changes.groups.entry(group).or_default().lost.extend(state);
             }
-            let kept = renewed.iter().filter_map(|(_, sku)| sku.as_ref());
-            let mut rows: Vec<u32> = kept.zip(read).map(|(sku, read)| graph.insert(sku, read)).collect();
-            rows.extend(bereaved);
+            let mut rows = Vec::new();
+            let kept = renewed.iter().zip(known).filter_map(|((_, sku), known)| Some((sku.as_ref()?, known)));
+            for ((sku, known), read) in kept.zip(read) {
+                let row = graph.insert(sku, read);
+                match known || !graph.is_flooded && is_mature(graph, &self.0.options) {
+                    true => rows.push(row),
+                    // Compared with the others by the full run that is due.
+                    false => _ = graph.waiting.insert(row),
+                }
+            }
+            changes.groups.retain(|(row, _), _| graph.is_there(*row));
             rows
         })?;
+        let has_chance = |change: &Change| change.lost.iter().any(|state| state.is_active());
+        // Lists that lost somebody who mattered have room for another.
+        let bereaved = changes.groups.iter().filter(|(_, change)| change.lost.iter().any(has_say));
+        let bereaved = bereaved.map(|((row, _), _)| *row);
+        let mut searching: Vec<u32> = inserted.iter().copied().chain(bereaved).collect();
         searching.sort_unstable();
         searching.dedup();
-        searching.retain(|row| self.read(|world| is_there(&world.graph, *row)).unwrap_or(false));
-        groups.retain(|(row, _)| self.read(|world| is_there(&world.graph, *row)).unwrap_or(false));
         let found: Vec<(u32, Vec<retrieve::Hit>)> = self.read(|world| {
             let search = |row: &u32| (*row, world.graph.index.search_row(*row));
             searching.par_iter().map(search).collect()
         })?;
-        self.change(|world| {
+        let new: Vec<u32> = self.change(|world| {
+            let mut new = Vec::new();
             for (row, hits) in found {
                 let mut others = world.graph.others(row);
                 for hit in hits {
                     if others.insert(hit.record) {
                         let pair = world.graph.add_pair(row, hit.record, hit.cosine);
-                        groups.extend(world.graph.groups_of(pair));
+                        for group in world.graph.groups_of(pair) {
+                            changes.groups.entry(group).or_default().gained.push(pair);
+                        }
+                        new.push(pair);
                     }
                 }
             }
+            new
         })?;
-        let (scored, mut rows) = self.read(|world| {
-            let scored = world.graph.first_stages(engine, &groups);
-            let rows = world.graph.hearing(&scored);
-            (scored, rows)
-        })?;
-        self.change(|world| world.graph.set(&scored))?;
-        let scored = self.read(|world| world.graph.third_stage(engine, &rows))?;
-        self.change(|world| world.graph.set(&scored))?;
-        rows.extend(groups.iter().map(|(row, _)| *row));
-        let moved = self.read(|world| world.graph.matching(engine, &rows))?;
-        self.change(|world| world.graph.set(&moved))?;
-        self.read(|world| {
+        let mut moved = self.read(|world| world.graph.new_pairs(engine, &new))?;
+        self.change(|world| world.graph.keep_moved(&mut moved))?;
+        let mut shaken = self.read(|world| world.graph.shaken(engine, &changes))?;
+        self.change(|world| world.graph.keep_moved(&mut shaken))?;
+        moved.extend(shaken);
+        let hearing = self.read(|world| world.graph.hearing(&moved, &changes))?;
+        let thirds = self.read(|world| world.graph.third_stage(engine, &hearing))?;
+        self.change(|world| world.graph.set(&thirds))?;
+        let resettled = self.read(|world| {
             let graph = &world.graph;
-            let ends = moved.iter().flat_map(|(pair, _)| graph.pairs[*pair as usize].ends);
-            let rows: FxHashSet<u32> =
-                ends.chain(groups.iter().map(|(row, _)| *row)).chain(searching).collect();
-            rows.into_iter()
-                .filter(|row| is_there(graph, *row))
-                .map(|row| graph.records[row as usize].key.clone())
-                .collect()
+            let mut groups: FxHashSet<Group> = FxHashSet::default();
+            let mut changed: Vec<u32> = thirds.iter().map(|(pair, _)| *pair).collect();
+            for Moved { pair, before, now, .. } in &moved {
+                if now.is_active() || before.is_some_and(|before| before.is_active()) {
+                    changed.push(*pair);
+                }
+            }
+            changed.iter().for_each(|pair| groups.extend(graph.groups_of(*pair)));
+            groups.extend(
+                changes.groups.iter().filter(|(_, change)| has_chance(change)).map(|(group, _)| *group),
+            );
+            graph.resettle(engine, groups, &changed)
+        })?;
+        self.change(|world| {
+            let graph = &mut world.graph;
+            let mut rows: FxHashSet<u32> = inserted.into_iter().collect();
+            let zones = world.ledger.policies.all_zones();
+            for (pair, now) in &resettled.moved {
+                let of = &graph.pairs[*pair as usize];
+                if of.state.is_none_or(|before| is_linked_anew(&before, now, &zones)) {
+                    rows.extend(of.ends);
+                }
+            }
+            graph.keep(&resettled);
+            // One that has no chance any more has no confidence either.
+            for Moved { pair, before, .. } in moved.iter().filter(|moved| !moved.now.is_active()) {
+                if before.is_some_and(|before| before.confidence.get() > FAR) {
+                    rows.extend(graph.pairs[*pair as usize].ends);
+                }
+            }
+            for ((row, _), change) in &changes.groups {
+                // What connected it may be gone, or it has candidates for the first time, or none any more.
+                let pairs = graph.records[*row as usize].pairs.len();
+                if has_chance(change) || pairs <= change.gained.len() {
+                    rows.insert(*row);
+                }
+            }
+            let there = rows.into_iter().filter(|row| graph.is_there(*row));
+            there.map(|row| graph.records[row as usize].key.clone()).collect()
         })
     }
 
@@ -503,7 +565,7 @@ impl Live {
         if self.is_mature()? {
             return self.link(&writing, touched, changed, Splits::Held, &machine()).await;
         }
-        if self.len() <= ON_THE_SPOT {
+        if self.len() <= self.0.options.on_the_spot {
             let world = self.full_run().await?;
             *self.lock_world_mut() = Some(world);
             self.catch_up(&writing).await?;
@@ -512,16 +574,47 @@ impl Live {
             return self.link(&writing, all, changed, Splits::Held, &machine()).await;
         }
         drop(writing);
+        self.0.to_be_linked.store(true, Ordering::Release);
+        self.learn_anew();
+        Ok(())
+    }
+
+    /// Full runs in the background until what they learnt speaks for what is there; links it where a write of ours waits
+    /// for that.
+    fn learn_anew(&self) {
         let live = self.clone();
         tokio::spawn(async move {
             // One at a time: what comes meanwhile is looked at when it is done.
-            if live.0.refitting.try_lock().is_err() {
-                return;
-            }
-            if let Err(error) = live.regroup(Splits::Held).await {
-                tracing::warn!(%error, "learning from what is new failed; it is tried at the next write");
+            let Ok(_one) = live.0.refitting.try_lock() else { return };
+            while !live.is_mature().unwrap_or(true) || live.0.to_be_linked.load(Ordering::Acquire) {
+                live.wait_for_calm().await;
+                if let Err(error) = live.learn_once().await {
+                    tracing::warn!(%error, "learning from what is new failed; it is tried at the next write");
+                    return;
+                }
             }
         });
+    }
+
+    /// While much comes in, what a full run learnt would be old when it is done: better to wait, though not for ever.
+    async fn wait_for_calm(&self) {
+        const LOOK: Duration = Duration::from_millis(500);
+        const MOST_LOOKS: usize = 240;
+        for _ in 0..MOST_LOOKS {
+            let before = self.len();
+            tokio::time::sleep(LOOK).await;
+            if self.len() < before + FLOOD / 4 {
+                return;
+            }
+        }
+    }
+
+    async fn learn_once(&self) -> Result<()> {
+        self.renew_world().await?;
+        // Where as much came meanwhile again, that is learnt first: links of a moment would only be made anew.
+        if self.is_mature()? && self.0.to_be_linked.swap(false, Ordering::AcqRel) {
+            self.link_all(self.all_keys()?, Splits::Held).await?;
+        }
         Ok(())
     }
 
@@ -533,6 +626,10 @@ impl Live {
                 Ok(_) => {
                     let writing = self.write().await;
                     self.catch_up(&writing).await?;
+                    drop(writing);
+                    if !self.is_mature()? && self.len() > self.0.options.on_the_spot {
+                        self.learn_anew();
+                    }
                 }
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "following the log");
@@ -544,8 +641,21 @@ impl Live {
     }
 }
 
-fn is_there(graph: &Graph, row: u32) -> bool {
-    graph.rows.get(&graph.records[row as usize].key) == Some(&row)
+/// Whether what the last full run learnt still speaks for the records that are there.
+fn is_mature(graph: &Graph, options: &Options) -> bool {
+    let learnt = graph.statistics.records as f64;
+    graph.waiting.is_empty() && graph.rows.len() as f64 <= (learnt * options.growth).max(learnt + 4.0)
+}
+
+/// A confidence that moves further than this may change groups.
+const FAR: f64 = 0.01;
+
+/// Whether a pair moved so far that groups may become others.
+fn is_linked_anew(before: &PairState, now: &PairState, zones: &[ZonePolicy]) -> bool {
+    let [was, is] = [before, now].map(|state| state.confidence);
+    (was.get() - is.get()).abs() > FAR
+        || before.veto != now.veto
+        || zones.iter().any(|zones| zones.zone(was) != zones.zone(is))
 }
 
 /// SKUs that take part in matching and were not linked yet, by key.

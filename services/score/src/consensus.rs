@@ -6,7 +6,7 @@ use crate::features;
 use rayon::prelude::*;
 
 /// Weaker candidates say nothing about third nodes.
-const VOICE: f32 = 0.02;
+pub const VOICE: f32 = 0.02;
 /// Pairs below this probability are not asked about: all their consensus features are 0.
 pub const ASKED: f32 = 0.005;
 /// Sums stop here, so that a pair among fifty nodes looks like one among ten.

@@ -8,9 +8,20 @@ use crate::context::Neighbourhoods;
 use rayon::prelude::*;
 
 /// Enough for the messages to settle to the third digit on every open set.
-const ROUNDS: usize = 10;
+pub const ROUNDS: usize = 10;
 /// Odds beyond e^±12 change no decision and would only cost digits.
 const MOST: f64 = 12.0;
+
+/// The odds of a pair as they are weighed.
+pub fn weight(log_odds: f64) -> f64 {
+    log_odds.clamp(-MOST, MOST).exp()
+}
+
+/// The next message of a record about one of its pairs: how probable it is that it has no other partner in the node,
+/// where its other candidates there offer `others`. Damped: on cycles of candidates the messages would swing.
+pub fn next_message(before: f64, others: f64) -> f64 {
+    0.5 * (before + 1.0 / (1.0 + others))
+}
 
 /// Entries a thread takes at a time.
 const PIECE: usize = 1 << 14;
@@ -56,7 +67,7 @@ impl Matching {
 
     /// The probability of every pair, from its log-odds taken alone.
     pub fn marginals(&self, log_odds: &[f64]) -> Vec<f64> {
-        let weight: Vec<f64> = log_odds.par_iter().map(|x| x.clamp(-MOST, MOST).exp()).collect();
+        let weight: Vec<f64> = log_odds.par_iter().map(|x| weight(*x)).collect();
         // Per entry: the probability that its record has no other partner in the node.
         let mut free = vec![1.0f64; self.pair.len()];
         let mut next = free.clone();
@@ -90,8 +101,7 @@ impl Matching {
                 let total: f64 = entries.clone().map(offer).sum();
                 for entry in entries {
                     let others = if *once { (total - offer(entry)).max(0.0) } else { 0.0 };
-                    // Damped: on cycles of candidates the messages would swing.
-                    out[entry - start] = 0.5 * (free[entry] + 1.0 / (1.0 + others));
+                    out[entry - start] = next_message(free[entry], others);
                 }
                 at = *end as usize;
             }

@@ -201,7 +201,8 @@ impl Stage {
             }
             Stage::Boosted { trees, bias, base } => {
                 let from_base = base.as_ref().map_or(0.0, |base| base.log_odds(features));
-                trees.iter().fold(bias + from_base, |sum, tree| sum + tree.value(features))
+                let row = features.to_slice().map_or_else(|| Cow::Owned(features.to_vec()), Cow::Borrowed);
+                trees.chunks(LANES).fold(bias + from_base, |sum, some| add_values(sum, some, &row))
             }
         }
     }
@@ -265,17 +266,34 @@ impl Tree {
     }
 
     pub fn value(&self, features: ArrayView1<'_, f32>) -> f32 {
-        if self.feature.is_empty() {
-            return self.value[0];
-        }
-        let mut at = 0i32;
-        while at >= 0 {
-            let i = at as usize;
-            let yes = features[usize::from(self.feature[i])] <= self.threshold[i];
-            at = if yes { self.left[i] } else { self.right[i] };
-        }
-        self.value[(!at) as usize]
+        let row = features.to_slice().map_or_else(|| Cow::Owned(features.to_vec()), Cow::Borrowed);
+        add_values(0.0, std::slice::from_ref(self), &row)
     }
+
+    /// The child of node `at` that a row goes on to.
+    fn next(&self, at: i32, row: &[f32]) -> i32 {
+        let i = at as usize;
+        let yes = row[usize::from(self.feature[i])] <= self.threshold[i];
+        if yes { self.left[i] } else { self.right[i] }
+    }
+}
+
+/// Adds what up to [`LANES`] trees say, in their order. They are walked down side by side: a step of one need not wait
+/// for a step of another.
+fn add_values(sum: f32, trees: &[Tree], row: &[f32]) -> f32 {
+    let mut at = [-1i32; LANES];
+    for (at, tree) in at.iter_mut().zip(trees) {
+        // A tree without nodes is its first leaf.
+        *at = if tree.feature.is_empty() { -1 } else { 0 };
+    }
+    while at.iter().any(|at| *at >= 0) {
+        for (at, tree) in at.iter_mut().zip(trees) {
+            if *at >= 0 {
+                *at = tree.next(*at, row);
+            }
+        }
+    }
+    trees.iter().zip(at).fold(sum, |sum, (tree, leaf)| sum + tree.value[(!leaf) as usize])
 }
 
 impl Calibration {

@@ -43,6 +43,11 @@ pub fn node(id: &str) -> Node {
     }
 }
 
+pub fn nodes_of(records: &[LocalSku]) -> Vec<Node> {
+    let ids: BTreeSet<&NodeId> = records.iter().map(|record| &record.key.node).collect();
+    ids.into_iter().map(|id| node(&id.0)).collect()
+}
+
 pub fn write(sku: LocalSku) -> SkuWrite {
     SkuWrite { sku, expect: Expect::Any }
 }
@@ -64,10 +69,9 @@ impl World {
     pub async fn with(records: &[LocalSku]) -> World {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&Location::Sqlite(folder.path().join("truth.db"))).await.expect("a store");
-        let nodes: BTreeSet<&NodeId> = records.iter().map(|record| &record.key.node).collect();
         let mut batch = Batch::new(now(), &Actor::new("test"), "import");
-        for id in nodes {
-            batch.mutations.push(Mutation::PutNode { node: node(&id.0), expect: Expect::Absent });
+        for node in nodes_of(records) {
+            batch.mutations.push(Mutation::PutNode { node, expect: Expect::Absent });
         }
         let put = |sku: &LocalSku| Mutation::PutSku { sku: sku.clone(), state: None, expect: Expect::Absent };
         batch.mutations.extend(records.iter().map(put));

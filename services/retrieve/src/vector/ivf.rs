@@ -208,7 +208,7 @@ fn dot(a: &[i8], b: &[i8]) -> i32 {
         .sum();
     let whole: i32 = a_chunks
         .zip(b_chunks)
-        .map(|(a, b)| a.iter().zip(b).map(|(&x, &y)| i32::from(i16::from(x) * i16::from(y))).sum::<i32>())
+        .map(|(a, b)| a.iter().zip(b).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>())
         .sum();
     whole + rest
 }
