@@ -30,10 +30,10 @@ from sklearn.linear_model import LogisticRegression
 
 FOLDS = 3
 SECOND = ["first_logit", "first_rank_worst", "first_margin_min", "first_margin_max", "first_share_min", "first_share_max"]
-PAIR_COUNT = 73
+PAIR_COUNT = 76
 GATE = 22  # cross_script: 1 where one name is Chinese and the other is not
 # Sets that a without-NAME scorer is made for: the ones that evaluation measures.
-HELD = ["abt_buy", "amazon_google", "cn-pos-shops", "coatings-erp", "hk-pricewatch-trilingual", "pricerunner_electronics", "demo"]
+HELD = ["abt_buy", "amazon_google", "cn-pos-shops", "coatings-erp", "hk-pricewatch-trilingual", "pricerunner_electronics", "demo", "market"]
 
 
 # Share of links with a rival above which a set says nothing about calibration (see rival_share).

@@ -135,6 +135,8 @@ pub enum Mark {
     Multi = 256,
     /// 单瓶, 单包
     Single = 512,
+    /// 瓶, 袋, 只 in the unit column: counted one by one, whatever the name leaves out
+    Item = 1024,
 }
 
 impl Marks {

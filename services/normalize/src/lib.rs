@@ -254,6 +254,7 @@ impl Normalizer {
                 }
             }
             Some(Measure::Group | Measure::Joined) => reading.marks.set(Mark::Multi),
+            Some(Measure::Container | Measure::Piece(1)) => reading.marks.set(Mark::Item),
             _ => {}
         }
     }

@@ -233,6 +233,38 @@ pub fn packs(left: &Profile, right: &Profile) -> AmountRelation {
     }
 }
 
+/// Whose pack one side alone states: the count's logarithm, and the side that is silent about it.
+fn silent_about_pack<'p>(left: &'p Profile, right: &'p Profile) -> Option<(f32, &'p Profile)> {
+    let (silent, packs) = match (&*left.packs, &*right.packs) {
+        ([], some @ [_, ..]) => (left, some),
+        (some @ [_, ..], []) => (right, some),
+        _ => return None,
+    };
+    let largest = packs.iter().copied().max().filter(|count| *count > 1)?;
+    let holds_several = silent.marks.has(Mark::Case) || silent.marks.has(Mark::Multi);
+    (!holds_several).then_some(((largest as f32).ln().min(4.0), silent))
+}
+
+/// 100g*5 against 100g: whoever says how much is in one and nothing of a pack mostly sells the one. The logarithm of the
+/// count; 0 where the silent side says nothing of the content either, for then it may leave out both.
+pub fn pack_against_single(left: &Profile, right: &Profile) -> f32 {
+    let same_content = |dimension| {
+        let (a, b) = (of_dimension(&left.quantities, dimension), of_dimension(&right.quantities, dimension));
+        !a.is_empty() && !b.is_empty() && amounts(a, b).relation == Relation::Equal
+    };
+    match silent_about_pack(left, right) {
+        Some((count, _)) if same_content(Dimension::Mass) || same_content(Dimension::Volume) => count,
+        _ => 0.0,
+    }
+}
+
+/// The same where the silent side counts its goods by the bottle, bag or piece.
+pub fn pack_against_unit(left: &Profile, right: &Profile) -> f32 {
+    silent_about_pack(left, right)
+        .filter(|(_, silent)| silent.marks.has(Mark::Item))
+        .map_or(0.0, |(count, _)| count)
+}
+
 fn product(counts: &[u32]) -> u64 {
     counts.iter().fold(1u64, |acc, n| acc.saturating_mul(u64::from(*n)))
 }

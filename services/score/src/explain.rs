@@ -259,9 +259,14 @@ pub fn group_of_feature(feature: &str) -> Group {
         | "quantity_log_ratio"
         | "number_names_quantity"
         | "mass_to_volume" => Group::Quantity,
-        "pack" | "pack_log_ratio" | "pack_one_sided" | "marks_differ" | "gift_differs" | "case_differs" => {
-            Group::Pack
-        }
+        "pack"
+        | "pack_log_ratio"
+        | "pack_one_sided"
+        | "pack_against_single"
+        | "pack_against_unit"
+        | "marks_differ"
+        | "gift_differs"
+        | "case_differs" => Group::Pack,
         "number_overlap"
         | "number_common"
         | "number_unmatched"
@@ -282,6 +287,7 @@ pub fn group_of_feature(feature: &str) -> Group {
         | "claims_equal"
         | "claims_contradict"
         | "claims_one_sided"
+        | "degree_one_sided"
         | "variant_unmatched_min"
         | "variant_unmatched_max" => Group::Variant,
         _ if crate::features::CONTEXT.contains(&feature) || crate::features::SECOND.contains(&feature) => {

@@ -2,12 +2,12 @@
 //! (b, a) get the same numbers, so a confidence never depends on who asked.
 
 use crate::attributes::{self, Relation};
-use crate::corpus::{Profile, Word, WordKind};
+use crate::corpus::{Profile, Said, Word, WordKind};
 use domain::{BrandSource, Dimension, Mark};
 use rapidfuzz::distance::{indel, lcs_seq};
 
 /// What is compared about two names alone, in the order of [`fill`].
-pub const PAIR: [&str; 73] = [
+pub const PAIR: [&str; 76] = [
     // likeness
     "cosine",
     "text_likeness",
@@ -88,6 +88,9 @@ pub const PAIR: [&str; 73] = [
     "front_unmatched",
     "end_unmatched",
     "pinyin_contained",
+    "pack_against_single",
+    "pack_against_unit",
+    "degree_one_sided",
 ];
 
 /// What the pair is among the other candidates of both records ([`crate::context`]).
@@ -249,6 +252,8 @@ struct Kinds {
     colour: u32,
     size: u32,
     edition: u32,
+    /// 无糖, 低脂, 无盐, 零添加, 浓, 粗, Pro: what goes unsaid is the plain kind, so whoever says one mostly means another product.
+    degrees: [u32; 7],
 }
 
 fn kinds() -> &'static Kinds {
@@ -258,6 +263,8 @@ fn kinds() -> &'static Kinds {
         colour: crate::corpus::hash("colour"),
         size: crate::corpus::hash("size"),
         edition: crate::corpus::hash("edition"),
+        degrees: ["sugar", "fat", "salt", "additives", "strength", "coarseness", "edition"]
+            .map(crate::corpus::hash),
     })
 }
 
@@ -395,7 +402,7 @@ pub fn fill(left: &Profile, right: &Profile, likeness: Likeness, out: &mut [f32]
         pack.relation.value(),
         if pack_stated_by_both { pack.log_ratio } else { 0.0 },
         if pack_stated_by_both { 0.0 } else { pack.log_ratio },
-        f32::from((left.marks.bits() ^ right.marks.bits()).count_ones().min(3) as u8),
+        f32::from(((left.marks.bits() ^ right.marks.bits()) & !(Mark::Item as u16)).count_ones().min(3) as u8),
         differs(Mark::Gift),
         differs(Mark::Case),
         numbers.jaccard,
@@ -438,8 +445,31 @@ pub fn fill(left: &Profile, right: &Profile, likeness: Likeness, out: &mut [f32]
             let common = lcs_seq::similarity(left.pinyin.iter().copied(), right.pinyin.iter().copied());
             common as f32 / left.pinyin.len().min(right.pinyin.len()).max(1) as f32
         },
+        attributes::pack_against_single(left, right),
+        attributes::pack_against_unit(left, right),
+        f32::from(degrees_one_sided(left, right).min(3)),
     ];
     out[..PAIR.len()].copy_from_slice(&values);
+}
+
+/// Kinds and shares of degree that one side alone states; see [`Kinds::degrees`].
+fn degrees_one_sided(left: &Profile, right: &Profile) -> u8 {
+    let of_kinds = kinds().degrees.iter().filter(|kind| {
+        let says = |list: &[Said]| list.binary_search_by_key(*kind, |said| said.kind).is_ok();
+        says(&left.variants) != says(&right.variants)
+    });
+    let of_amounts =
+        [Dimension::Percent, Dimension::Concentration, Dimension::Time].iter().filter(|dimension| {
+            let says =
+                |profile: &Profile| !attributes::of_dimension(&profile.quantities, **dimension).is_empty();
+            // Spirits say 43度 on one label and 43% on the other.
+            let is_alcohol = |profile: &Profile| {
+                **dimension == Dimension::Percent
+                    && !attributes::of_dimension(&profile.quantities, Dimension::Alcohol).is_empty()
+            };
+            says(left) != says(right) && !is_alcohol(left) && !is_alcohol(right)
+        });
+    (of_kinds.count() + of_amounts.count()) as u8
 }
 
 /// Both names keep numbers that the other does not state in any way: 登海618 and 登海605.
