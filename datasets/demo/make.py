@@ -22,15 +22,10 @@ import unicodedata
 from itertools import combinations
 from pathlib import Path
 
-# node -> columns of its cell, in the order of products.tsv
-NODES = {
-    "county-shop": ("name", "unit"),
-    "chain-store": ("brand", "name", "spec"),
-    "eshop": ("name",),
-    "erp-warehouse": ("brand", "name", "spec", "unit"),
-    "hk-importer": ("name",),
-    "notebook": ("name",),
-}
+# short names of nodes in the header of products.tsv; other nodes stand there under their full ones
+NODE_NAMES = {"county": "county-shop", "chain": "chain-store", "erp": "erp-warehouse", "hk": "hk-importer"}
+# node -> columns of its cell, in the order of products.tsv; from its header (see read_products)
+NODES = {}
 RECORD_COLUMNS = ["node", "sku", "name", "brand", "spec", "unit", "category", "gtin"]
 PAIR_COLUMNS = ["left_node", "left_sku", "right_node", "right_sku", "label"]
 HARD_NEGATIVES_A_PRODUCT_PAIR = 2
@@ -59,6 +54,15 @@ CATEGORIES = {
     "baby": ("百货", "母婴", "17 母婴"),
     "kitchenware": ("百货", "厨房用品", "18 厨具"),
     "electronics": ("百货", "数码配件", "19 数码"),
+    # of the restaurant chain, whose nodes keep no category
+    "produce": (),
+    "meat": (),
+    "seafood": (),
+    "frozen": (),
+    "condiment": (),
+    "staple": (),
+    "drink": (),
+    "supply": (),
 }
 
 
@@ -90,6 +94,10 @@ def read_products(folder):
     records = []
     with open(folder / "products.tsv", encoding="utf-8", newline="") as file:
         rows = [line.rstrip("\n").split("\t") for line in file]
+    NODES.clear()
+    for cell in rows[0][2:]:
+        name, _, columns = cell.partition("(")
+        NODES[NODE_NAMES.get(name, name)] = tuple(columns.rstrip(")").split(";")) if columns else ("name",)
     seen = set()
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != 2 + len(NODES):
@@ -130,6 +138,8 @@ def give_skus(records, rng):
                 record.sku = f"WL.{number // 1000:02d}.{number % 1000:03d}"
             elif node == "hk-importer":
                 record.sku = f"HK{number}"
+            elif node != "notebook":
+                record.sku = f"{node[0].upper()}{node[-1].upper()}{number:05d}"
             else:
                 record.sku = f"P{index // 20 + 1:02d}-{index % 20 + 1:02d}"
 
@@ -164,7 +174,7 @@ def give_gtins(records, rng):
         for record in held[product].values():
             record.gtin = code("952", 9)
     rest = both[shared:]
-    for index in range(in_store):
+    for index in range(in_store if rest else 0):
         gtin = code("2" + rng.choice("0123"), 10)
         held[rest[2 * index]]["chain-store"].gtin = gtin
         if index % 2 == 0:
