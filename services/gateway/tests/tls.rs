@@ -7,7 +7,7 @@ use api::v1;
 use api::v1::node_service_client::NodeServiceClient;
 use gateway::{Gateway, Settings, StartError, Tls};
 use live::{Live, Options};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::path::{Path, PathBuf};
 use store::{KeySpec, Location, Role, Store};
 use support::Keyed;
@@ -28,8 +28,9 @@ struct Pair {
 }
 
 impl Authority {
-    fn new() -> Authority {
+    fn new(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
@@ -80,8 +81,7 @@ async fn start(folder: tempfile::TempDir, tls: Tls) -> Result<Secured, StartErro
 }
 
 impl Secured {
-    /// The answer to a call, or what became of the connection. A refused certificate of a client shows only at the first
-    /// call: in TLS 1.3 the handshake is done for the client before the server has looked at it (RFC 8446, section 4.4.2).
+    /// The answer to a call, or what became of the connection.
     async fn ask(&self, scheme: &str, config: Option<ClientTlsConfig>) -> Result<(), String> {
         let endpoint = Channel::from_shared(format!("{scheme}://{}", self.gateway.address())).unwrap();
         let endpoint = match config {
@@ -100,7 +100,7 @@ impl Secured {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_believed_by_those_who_know_its_authority() {
-    let (own, other) = (Authority::new(), Authority::new());
+    let (own, other) = (Authority::new("own"), Authority::new("other"));
     let folder = tempfile::tempdir().unwrap();
     let tls = files(folder.path(), &own.signs("localhost"), None);
     let served = start(folder, tls).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_server_is_believed_by_those_who_know_its_authority() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_has_to_show_a_certificate_where_that_is_asked() {
-    let (own, clients, other) = (Authority::new(), Authority::new(), Authority::new());
+    let (own, clients, other) = (Authority::new("own"), Authority::new("clients"), Authority::new("other"));
     let folder = tempfile::tempdir().unwrap();
     let tls = files(folder.path(), &own.signs("localhost"), Some(&clients));
     let served = start(folder, tls).await.unwrap();
@@ -124,10 +124,12 @@ async fn a_client_has_to_show_a_certificate_where_that_is_asked() {
         own.trusted().identity(Identity::from_pem(pair.certificate, pair.key))
     };
     served.ask("https", Some(showing(&clients))).await.unwrap();
-    let none = served.ask("https", Some(own.trusted())).await.unwrap_err();
-    assert!(none.contains("CertificateRequired"), "{none}");
-    let foreign = served.ask("https", Some(showing(&other))).await.unwrap_err();
-    assert!(foreign.contains("UnknownCA") || foreign.contains("DecryptError"), "{foreign}");
+    // In TLS 1.3 the handshake is done for the client before the server has looked at its certificate: the connection ends
+    // at the first call, with the server's alert or, where the call was being sent just then, without.
+    for config in [own.trusted(), showing(&other)] {
+        let refused = served.ask("https", Some(config)).await.unwrap_err();
+        assert!(refused.contains("transport error"), "{refused}");
+    }
     // Who was refused has held up nobody.
     served.ask("https", Some(showing(&clients))).await.unwrap();
 }
@@ -135,7 +137,7 @@ async fn a_client_has_to_show_a_certificate_where_that_is_asked() {
 /// Each wrong file is named, with what is wrong with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_will_not_do_are_named() {
-    let own = Authority::new();
+    let own = Authority::new("own");
     let (pair, another) = (own.signs("localhost"), own.signs("localhost"));
     type Change = fn(&Path, &mut Tls, &Pair);
     let cases: [(&str, Change, &[&str]); 7] = [
