@@ -19,6 +19,7 @@ mod operations;
 mod services;
 mod settings;
 mod tls;
+mod trace;
 mod watch;
 
 pub use settings::{Limits, Settings, Tls};

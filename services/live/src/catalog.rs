@@ -42,6 +42,7 @@ impl Live {
         Ok((saved, ack))
     }
 
+    #[tracing::instrument(name = "write rows", level = "debug", skip_all)]
     async fn put_rows(&self, writes: &[SkuWrite], writer: &Writer) -> Result<(Vec<Saved>, Vec<Effect>, Ack)> {
         let writing = self.write().await;
         self.catch_up(&writing).await?;

@@ -47,6 +47,8 @@ pub struct Serving {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub client_authorities: Option<PathBuf>,
+    /// A collector of traces.
+    pub traces: Option<String>,
 }
 
 /// A person for the console.
@@ -165,6 +167,7 @@ fn serving(sub: &ArgMatches) -> Serving {
         certificate: path("tls-cert"),
         key: path("tls-key"),
         client_authorities: path("tls-client-ca"),
+        traces: sub.get_one::<String>("traces").cloned(),
     }
 }
 
@@ -602,6 +605,14 @@ fn serve_options(language: Language) -> Vec<Arg> {
             file,
             say("Callers must show a certificate of these authorities", "要求客户端出示由此机构签发的证书"),
         ),
+        option("traces", language)
+            .env("TONGPIN_TRACES")
+            .value_name("http://HOST:4317")
+            .value_parser(value_parser!(String))
+            .help(say(
+                "Send traces of calls to this OpenTelemetry collector (OTLP over gRPC); off by default",
+                "把调用跟踪发送到此 OpenTelemetry 收集器（OTLP/gRPC）；默认不发送",
+            )),
     ]
 }
 

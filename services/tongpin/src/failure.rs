@@ -40,6 +40,8 @@ pub enum Failure {
     Password { source: std::io::Error },
     #[error("the runtime cannot be set up ({source})")]
     Runtime { source: std::io::Error },
+    #[error("traces to {endpoint}: {detail}")]
+    Traces { endpoint: String, detail: String },
     #[error(transparent)]
     Store(#[from] store::StoreError),
     #[error(transparent)]
@@ -77,6 +79,9 @@ impl Failure {
             }
             Failure::Runtime { source } => {
                 say!(language, "the runtime cannot be set up ({source})", "无法建立运行环境（{source}）")
+            }
+            Failure::Traces { endpoint, detail } => {
+                say!(language, "traces to {endpoint}: {detail}", "调用跟踪发往 {endpoint}：{detail}")
             }
             Failure::Store(error) => say!(language, "the store: {error}", "数据：{error}"),
             Failure::Start(error) => say!(language, "{error}", "服务无法启动：{error}"),
