@@ -29,7 +29,9 @@ pub fn sku(node: &str, code: &str) -> String {
 pub fn sku_ids(name: &str) -> Option<(String, String)> {
     let mut parts = name.split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("nodes"), Some(node), Some("skus"), Some(code), None) => Some((unescape(node)?, unescape(code)?)),
+        (Some("nodes"), Some(node), Some("skus"), Some(code), None) => {
+            Some((unescape(node)?, unescape(code)?))
+        }
         _ => None,
     }
 }

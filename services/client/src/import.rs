@@ -95,7 +95,8 @@ impl Client {
         step: &mut impl FnMut(&v1::ImportAck),
     ) -> Result<usize, ClientError> {
         let parent = import.node.as_deref().map_or_else(|| "nodes/-".to_owned(), api::names::node);
-        let start = v1::ImportStart { parent: parent.clone(), import_id: import.id.clone(), replace: import.replace };
+        let start =
+            v1::ImportStart { parent: parent.clone(), import_id: import.id.clone(), replace: import.replace };
         // What is to be deleted shows only from all rows.
         let first = if import.replace { 0 } else { *done };
         let (tell, told) = tokio::sync::mpsc::channel(AHEAD);

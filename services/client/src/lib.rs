@@ -51,7 +51,9 @@ pub enum ClientError {
     Reach { url: String, detail: String },
     #[error("{what}: {} ({:?})", status.message(), status.code())]
     Refused { what: String, status: Box<Status> },
-    #[error("the server broke off after {acknowledged} of {rows} rows and did not come back ({detail}); send the same again to go on")]
+    #[error(
+        "the server broke off after {acknowledged} of {rows} rows and did not come back ({detail}); send the same again to go on"
+    )]
     BrokenOff { acknowledged: usize, rows: usize, detail: String },
     #[error("the server answered what it must not: {0}")]
     Answer(&'static str),
@@ -123,7 +125,8 @@ impl Client {
             .http2_keep_alive_interval(QUIET)
             .keep_alive_timeout(QUIET)
             .keep_alive_while_idle(true);
-        let reach = |error: &dyn std::error::Error| ClientError::Reach { url: url.clone(), detail: chain(error) };
+        let reach =
+            |error: &dyn std::error::Error| ClientError::Reach { url: url.clone(), detail: chain(error) };
         let endpoint = match is_secure {
             true => endpoint.tls_config(tls(settings)?).map_err(|error| reach(&error))?,
             false => endpoint,
@@ -161,7 +164,8 @@ impl Client {
             Err(status) => return Err(refused(&name, status)),
         }
         let node = v1::Node { display_name: id.to_owned(), ..Default::default() };
-        let request = v1::CreateNodeRequest { node_id: id.to_owned(), node: Some(node), ..Default::default() };
+        let request =
+            v1::CreateNodeRequest { node_id: id.to_owned(), node: Some(node), ..Default::default() };
         match self.nodes().create_node(request).await {
             Ok(_) => Ok(true),
             // Somebody else was faster.
@@ -198,7 +202,8 @@ impl Client {
         let (mut masters, mut page_token) = (Vec::new(), String::new());
         loop {
             let request = v1::ListMastersRequest { page_size: PAGE, page_token, show_retired: false };
-            let page = self.masters().list_masters(request).await.map_err(|status| refused("masters", status))?;
+            let page =
+                self.masters().list_masters(request).await.map_err(|status| refused("masters", status))?;
             let page = page.into_inner();
             masters.extend(page.masters);
             if page.next_page_token.is_empty() {
@@ -220,7 +225,8 @@ impl Client {
         let (mut reviews, mut page_token) = (Vec::new(), String::new());
         loop {
             let request = v1::ListReviewsRequest { page_size: PAGE, page_token, ..Default::default() };
-            let page = self.reviews().list_reviews(request).await.map_err(|status| refused("reviews", status))?;
+            let page =
+                self.reviews().list_reviews(request).await.map_err(|status| refused("reviews", status))?;
             let page = page.into_inner();
             reviews.extend(page.reviews);
             if page.next_page_token.is_empty() {

@@ -6,8 +6,7 @@ use domain::{DecisionId, MasterId, NodeId, PolicyScope, ReviewId, SkuCode, SkuKe
 
 fn unescape(field: &str, part: &str) -> Result<String, Failure> {
     let text = api::names::unescape(part);
-    let text =
-        text.ok_or_else(|| Failure::field(field, format!("`{part}` is not percent-encoded UTF-8")))?;
+    let text = text.ok_or_else(|| Failure::field(field, format!("`{part}` is not percent-encoded UTF-8")))?;
     if text.is_empty() {
         return Err(Failure::field(field, "has an empty id"));
     }

@@ -60,7 +60,9 @@ mod tests {
     #[test]
     fn the_callers_place_in_a_trace() {
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let of = |text: &str| parse(text).map(|c| (c.trace_id().to_string(), c.span_id().to_string(), c.is_sampled()));
+        let of = |text: &str| {
+            parse(text).map(|c| (c.trace_id().to_string(), c.span_id().to_string(), c.is_sampled()))
+        };
         let expected = |sampled| Some((trace.to_owned(), "00f067aa0ba902b7".to_owned(), sampled));
         for (text, read) in [
             (format!("00-{trace}-00f067aa0ba902b7-01"), expected(true)),

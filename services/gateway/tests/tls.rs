@@ -141,14 +141,22 @@ async fn files_that_will_not_do_are_named() {
     let (pair, another) = (own.signs("localhost"), own.signs("localhost"));
     type Change = fn(&Path, &mut Tls, &Pair);
     let cases: [(&str, Change, &[&str]); 7] = [
-        ("no certificate", |folder, tls, _| tls.certificate = folder.join("none.pem"), &["none.pem", "cannot read"]),
+        (
+            "no certificate",
+            |folder, tls, _| tls.certificate = folder.join("none.pem"),
+            &["none.pem", "cannot read"],
+        ),
         ("no key", |folder, tls, _| tls.key = folder.join("none.key"), &["none.key", "cannot read"]),
         (
             "no PEM",
             |folder, tls, _| tls.certificate = write(folder, "text.pem", "hello"),
             &["text.pem", "no certificate"],
         ),
-        ("no key in it", |folder, tls, _| tls.key = write(folder, "text.key", "hello"), &["text.key", "no private key"]),
+        (
+            "no key in it",
+            |folder, tls, _| tls.key = write(folder, "text.key", "hello"),
+            &["text.key", "no private key"],
+        ),
         (
             "the key of another",
             |folder, tls, another| tls.key = write(folder, "other.key", &another.key),

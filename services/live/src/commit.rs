@@ -149,8 +149,8 @@ impl Live {
         Ok(rows.into_iter().map(|row| (row.value.sku.key.clone(), row.value.sku)).collect())
     }
 
-    /// `members` in the order of their keys.
-    pub(crate) fn golden_of(&self, members: &[&LocalSku]) -> Option<Golden> {
+    /// The values that stand for a group; `members` in the order of their keys, `None` for no members.
+    pub fn golden_of(&self, members: &[&LocalSku]) -> Option<Golden> {
         let golden = self.engine().golden(members)?;
         let sourced =
             |value: link::golden::Sourced| SourcedValue { value: value.value, source: Some(value.source) };

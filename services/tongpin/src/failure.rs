@@ -40,6 +40,12 @@ pub enum Failure {
     Password { source: std::io::Error },
     #[error("the runtime cannot be set up ({source})")]
     Runtime { source: std::io::Error },
+    #[error(transparent)]
+    Client(#[from] client::ClientError),
+    #[error("{path}: {detail}")]
+    Result { path: PathBuf, detail: String },
+    #[error("the service does not finish linking: {0} records were not looked at for minutes")]
+    NeverLinked(usize),
     #[error("traces to {endpoint}: {detail}")]
     Traces { endpoint: String, detail: String },
     #[error(transparent)]
@@ -80,6 +86,16 @@ impl Failure {
             Failure::Runtime { source } => {
                 say!(language, "the runtime cannot be set up ({source})", "无法建立运行环境（{source}）")
             }
+            Failure::Client(error) => say!(language, "{error}", "服务：{error}"),
+            Failure::Result { path, detail } => {
+                let path = path.display();
+                say!(language, "{path}: {detail}", "{path}：{detail}")
+            }
+            Failure::NeverLinked(count) => say!(
+                language,
+                "the service does not finish linking: {count} records were not looked at for minutes; its log says why",
+                "服务一直没有关联完：{count} 条记录几分钟内无进展；原因见服务的日志"
+            ),
             Failure::Traces { endpoint, detail } => {
                 say!(language, "traces to {endpoint}: {detail}", "调用跟踪发往 {endpoint}：{detail}")
             }

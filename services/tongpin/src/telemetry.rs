@@ -50,9 +50,12 @@ pub fn for_the_service(traces: Option<&Traces>) -> Result<Telemetry, Failure> {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
-            .with_filter(filter_fn(move |of| of.is_span() && *of.level() <= Level::DEBUG && ours(of.target())))
+            .with_filter(filter_fn(move |of| {
+                of.is_span() && *of.level() <= Level::DEBUG && ours(of.target())
+            }))
     });
-    let lines = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).with_filter(filter("info"));
+    let lines =
+        tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).with_filter(filter("info"));
     tracing_subscriber::registry().with(spans).with(lines).init();
     Ok(Telemetry(provider))
 }
@@ -60,7 +63,9 @@ pub fn for_the_service(traces: Option<&Traces>) -> Result<Telemetry, Failure> {
 fn provider(traces: &Traces) -> Result<SdkTracerProvider, Failure> {
     let refused = |detail: String| Failure::Traces { endpoint: traces.endpoint.clone(), detail };
     if !traces.endpoint.starts_with("http://") {
-        return Err(refused("give http://HOST:PORT of a collector in reach; it speaks TLS onwards".to_owned()));
+        return Err(refused(
+            "give http://HOST:PORT of a collector in reach; it speaks TLS onwards".to_owned(),
+        ));
     }
     if !(0.0..=1.0).contains(&traces.share) {
         return Err(refused(format!("the share {} is not in 0 to 1", traces.share)));

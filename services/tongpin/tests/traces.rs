@@ -6,8 +6,12 @@ mod support;
 use api::v1;
 use api::v1::catalog_service_client::CatalogServiceClient;
 use api::v1::match_service_client::MatchServiceClient;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -42,7 +46,8 @@ impl Collector {
         let collector = Collector::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(collector.clone()));
+        let server =
+            tonic::transport::Server::builder().add_service(TraceServiceServer::new(collector.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         (collector, address)
     }
@@ -50,7 +55,10 @@ impl Collector {
     fn spans(&self) -> Vec<Span> {
         let requests = self.0.lock().expect("no test panicked");
         let of_resources = requests.iter().flat_map(|request| &request.resource_spans);
-        of_resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| scope.spans.clone()).collect()
+        of_resources
+            .flat_map(|resource| &resource.scope_spans)
+            .flat_map(|scope| scope.spans.clone())
+            .collect()
     }
 }
 
@@ -128,7 +136,8 @@ async fn a_collector_gets_the_calls_and_nobody_gets_names_or_keys() {
     assert_eq!(inside.len(), 1, "one was called inside a trace");
     assert_eq!(hex(&inside[0].parent_span_id), "00f067aa0ba902b7");
     assert_eq!(named("MatchService.FindMatches").len(), 1);
-    for (child, parent) in [("write rows", "CatalogService.UpdateSku"), ("find", "MatchService.FindMatches")] {
+    for (child, parent) in [("write rows", "CatalogService.UpdateSku"), ("find", "MatchService.FindMatches")]
+    {
         let child = *named(child).first().unwrap_or_else(|| panic!("no span {child}"));
         assert_eq!(parent_of(&spans, child).map(|span| span.name.as_str()), Some(parent));
     }

@@ -170,11 +170,7 @@ pub fn demo(call: &Call, listen: SocketAddr, records: Vec<LocalSku>) -> Result<F
 
 /// `tongpin user`: makes a person for the console, or changes role and password of one that there is.
 pub fn user(call: &Call, person: &Person) -> Result<Finish, Failure> {
-    let file = match &person.place.config {
-        Some(path) => read(path)?,
-        None => File::default(),
-    };
-    let location = location(&person.place, &file)?;
+    let location = place(&person.place)?;
     let role = Role::parse(&person.role).unwrap_or(Role::Steward);
     let password = match person.shut {
         true => String::new(),
@@ -265,6 +261,15 @@ fn settings(serving: &Serving, file: &File) -> Result<Settings, Failure> {
 fn traces(serving: &Serving, file: &File) -> Option<Traces> {
     let endpoint = serving.traces.clone().or_else(|| file.traces.endpoint.clone())?;
     Some(Traces { endpoint, share: file.traces.share.unwrap_or(1.0) })
+}
+
+/// The store that flags, environment and file name.
+pub fn place(serving: &Serving) -> Result<Location, Failure> {
+    let file = match &serving.config {
+        Some(path) => read(path)?,
+        None => File::default(),
+    };
+    location(serving, &file)
 }
 
 /// A database where one is named, else a file in the data folder.
