@@ -1,20 +1,16 @@
 //! Rows to the server, until each is acknowledged. After a break the same import goes on with the first row that was not;
 //! a row that was kept though its acknowledgement got lost says then what is known, and changes nothing.
 
-use crate::{Client, ClientError, is_worth_another_try, refused};
+use crate::{Client, ClientError, PATIENCE, PAUSE, is_worth_another_try, refused};
 use api::v1;
 use api::v1::import_skus_request::Message;
 use api::v1::import_skus_response;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
 /// Messages on their way to the connection.
 const AHEAD: usize = 256;
-/// Longest time without a step forward.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two tries.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// How to import.
 #[derive(Clone, Debug, Default)]

@@ -24,7 +24,9 @@ pub use import::{Import, Imported, Refused};
 
 use api::v1;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
@@ -36,6 +38,12 @@ use tonic_types::StatusExt;
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that says nothing for so long is asked whether it is there.
 const QUIET: Duration = Duration::from_secs(20);
+/// Longest time without a step forward.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same before the server has said anything at all.
+const FIRST_PATIENCE: Duration = Duration::from_secs(3);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Rows of a page.
 const PAGE: i32 = 1_000;
 
@@ -100,6 +108,7 @@ pub type Transport = InterceptedService<Channel, Keyed>;
 pub struct Client {
     channel: Channel,
     keyed: Keyed,
+    has_answered: Arc<AtomicBool>,
 }
 
 macro_rules! clients {
@@ -141,7 +150,7 @@ impl Client {
             }
         };
         let channel = endpoint.connect().await.map_err(|error| reach(&error))?;
-        Ok(Client { channel, keyed: Keyed(keyed) })
+        Ok(Client { channel, keyed: Keyed(keyed), has_answered: Arc::default() })
     }
 
     clients! {
@@ -155,22 +164,47 @@ impl Client {
         operations: operation_service_client::OperationServiceClient;
     }
 
+    /// Asks until there is an answer: a server that starts builds its index first.
+    async fn insist<A, F>(&self, what: &str, ask: impl Fn() -> F) -> Result<A, ClientError>
+    where
+        F: Future<Output = Result<tonic::Response<A>, Status>>,
+    {
+        let begun = Instant::now();
+        loop {
+            let status = match ask().await {
+                Ok(answer) => {
+                    self.has_answered.store(true, Ordering::Relaxed);
+                    return Ok(answer.into_inner());
+                }
+                Err(status) => status,
+            };
+            // Whoever never said anything may not want to talk: to a caller without a certificate, or at all.
+            let is_known =
+                self.has_answered.load(Ordering::Relaxed) || status.get_details_error_info().is_some();
+            let patience = if is_known { PATIENCE } else { FIRST_PATIENCE };
+            if !is_worth_another_try(&status) || begun.elapsed() > patience {
+                return Err(refused(what, status));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// Makes a node unless there is one; says whether it did.
     pub async fn ensure_node(&self, id: &str) -> Result<bool, ClientError> {
         let name = api::names::node(id);
-        match self.nodes().get_node(v1::GetNodeRequest { name: name.clone() }).await {
+        let get = v1::GetNodeRequest { name: name.clone() };
+        match self.insist(&name, || async { self.nodes().get_node(get.clone()).await }).await {
             Ok(_) => return Ok(false),
-            Err(status) if status.code() == Code::NotFound => {}
-            Err(status) => return Err(refused(&name, status)),
+            Err(ClientError::Refused { status, .. }) if status.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
         }
         let node = v1::Node { display_name: id.to_owned(), ..Default::default() };
-        let request =
-            v1::CreateNodeRequest { node_id: id.to_owned(), node: Some(node), ..Default::default() };
-        match self.nodes().create_node(request).await {
+        let create = v1::CreateNodeRequest { node_id: id.to_owned(), node: Some(node), ..Default::default() };
+        match self.insist(&name, || async { self.nodes().create_node(create.clone()).await }).await {
             Ok(_) => Ok(true),
-            // Somebody else was faster.
-            Err(status) if status.code() == Code::AlreadyExists => Ok(false),
-            Err(status) => Err(refused(&name, status)),
+            // Somebody else was faster, or an answer got lost.
+            Err(ClientError::Refused { status, .. }) if status.code() == Code::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -187,8 +221,8 @@ impl Client {
                 match_states: match_states.clone(),
                 ..Default::default()
             };
-            let page = self.catalog().list_skus(request).await.map_err(|status| refused(&parent, status))?;
-            let page = page.into_inner();
+            let page =
+                self.insist(&parent, || async { self.catalog().list_skus(request.clone()).await }).await?;
             skus.extend(page.skus);
             if page.next_page_token.is_empty() {
                 return Ok(skus);
@@ -202,9 +236,9 @@ impl Client {
         let (mut masters, mut page_token) = (Vec::new(), String::new());
         loop {
             let request = v1::ListMastersRequest { page_size: PAGE, page_token, show_retired: false };
-            let page =
-                self.masters().list_masters(request).await.map_err(|status| refused("masters", status))?;
-            let page = page.into_inner();
+            let page = self
+                .insist("masters", || async { self.masters().list_masters(request.clone()).await })
+                .await?;
             masters.extend(page.masters);
             if page.next_page_token.is_empty() {
                 return Ok(masters);
@@ -216,8 +250,9 @@ impl Client {
     /// Links that hold a master together.
     pub async fn links_of(&self, master: &str) -> Result<Vec<v1::Link>, ClientError> {
         let request = v1::ExplainMasterRequest { name: master.to_owned(), ..Default::default() };
-        let told = self.masters().explain_master(request).await.map_err(|status| refused(master, status))?;
-        Ok(told.into_inner().links)
+        let told =
+            self.insist(master, || async { self.masters().explain_master(request.clone()).await }).await?;
+        Ok(told.links)
     }
 
     /// Questions that wait for an answer, most valuable first.
@@ -225,9 +260,9 @@ impl Client {
         let (mut reviews, mut page_token) = (Vec::new(), String::new());
         loop {
             let request = v1::ListReviewsRequest { page_size: PAGE, page_token, ..Default::default() };
-            let page =
-                self.reviews().list_reviews(request).await.map_err(|status| refused("reviews", status))?;
-            let page = page.into_inner();
+            let page = self
+                .insist("reviews", || async { self.reviews().list_reviews(request.clone()).await })
+                .await?;
             reviews.extend(page.reviews);
             if page.next_page_token.is_empty() {
                 return Ok(reviews);

@@ -770,7 +770,6 @@ fn server_options(language: Language) -> [Arg; 5] {
         ),
         option("key", language)
             .env("TONGPIN_KEY")
-            .requires("server")
             .value_name(say("KEY", "密钥"))
             .value_parser(value_parser!(String))
             .help(say(
