@@ -123,7 +123,7 @@ impl Live {
                 let Some(row) = ledger.reviews.get(id) else { continue };
                 let state = ReviewState::Withdrawn;
                 let review = Review { state, assignee: None, lease_until: None, ..row.value.clone() };
-                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Version(row.version) });
+                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Present });
             }
             for (key, state) in &draft.states {
                 let Some(info) = ledger.skus.get(key) else { continue };
