@@ -1092,7 +1092,9 @@ CATS = {"careless": ["食品", "食品", "百货", "其它", "日用", ""]}
 def node_dialects(count, rng, given):
     if given:
         kinds = given.split(",")
+        kinds = [kinds[i % len(kinds)] for i in range(count or len(kinds))]
         return [(k if kinds.count(k) == 1 else f"{k}-{i + 1}", k) for i, k in enumerate(kinds)]
+    count = count or 6
     kinds = BASE[:count]
     rest = REST[:]
     rng.shuffle(rest)
@@ -1331,9 +1333,9 @@ def main():
     ap.add_argument("--seed", type=int, default=7)
     ap.add_argument("--out")
     ap.add_argument("--records", type=int, default=6000)
-    ap.add_argument("--nodes", type=int, default=6)
+    ap.add_argument("--nodes", type=int, help="how many; default: 6, or as many as dialects are given")
     ap.add_argument("--families", choices=["train", "test", "all"], default="train")
-    ap.add_argument("--dialects", help="the nodes' dialects, by comma: till,full,erp,eshop,hand,hk,tw,import,kitchen; default: drawn by the seed")
+    ap.add_argument("--dialects", help="the nodes' dialects, by comma: till,full,erp,eshop,hand,hk,tw,import,kitchen; fewer than --nodes go round; default: drawn by the seed")
     ap.add_argument("--ambiguity", type=float, default=0.12, help="share of names that may leave out what another node's goods would need")
     ap.add_argument("--overlap", type=float, help="share of the nodes that hold a product, on the mean; default: one to four nodes, most often one or two")
     ap.add_argument("--counts", action="store_true")

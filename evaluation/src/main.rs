@@ -4,6 +4,7 @@
 //! there is one.
 
 mod baseline;
+mod chain;
 mod dump;
 mod figures;
 mod files;
@@ -72,6 +73,10 @@ struct Args {
     /// Write the labelled pairs of each set as files for `tongpin train`, `calibrate` and `score` into DIR, and measure nothing
     #[arg(long, value_name = "DIR", conflicts_with = "dump")]
     pairs: Option<PathBuf>,
+    /// Simulate surpluses and shortages in this chain (a folder of datasets/catalogue/generate.py), and measure nothing else;
+    /// the report goes to reports/chain
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dump", "pairs", "check", "save"])]
+    chain: Option<PathBuf>,
     /// Only fetch what the engine needs at run time (ONNX Runtime) and open the encoder
     #[arg(long)]
     prepare: bool,
@@ -96,6 +101,13 @@ fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let root = project_root();
+    if let Some(folder) = &args.chain {
+        let scorer = args.scorer.clone().unwrap_or_else(|| "default".to_owned());
+        let engine = Engine::open(&models, &EngineOptions { scorer: scorer.clone() }, &Lines)?;
+        let out = args.out.clone().unwrap_or_else(|| root.join("evaluation/reports")).join("chain");
+        chain::run(&engine, &scorer, folder, &out, &Lines)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let folders = if args.folders.is_empty() { own_sets(&root) } else { args.folders.clone() };
     if let Some(target) = &args.pairs {
         for folder in &folders {

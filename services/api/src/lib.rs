@@ -2,10 +2,13 @@
 //! is built; nothing here is written by hand but this page.
 //!
 //! - [`v1`]: messages, `*_client` and `*_server` modules.
+//! - [`names`]: resource names of nodes and SKUs.
 //! - [`DESCRIPTORS`]: the encoded `FileDescriptorSet`, for server reflection and transcoding.
 //!
 //! This room knows no domain type: the gateway translates, so that the wire and the inside can change apart from each
 //! other.
+
+pub mod names;
 
 /// Package `tongpin.v1`. The comments are those of the proto files.
 #[allow(clippy::all, unused_qualifications, missing_docs)]

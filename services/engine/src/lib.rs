@@ -19,7 +19,9 @@ mod tuning;
 
 pub use error::EngineError;
 pub use field::{Holds, PairState};
-pub use linking::{LinkOptions, LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts, Verdict};
+pub use linking::{
+    LinkOptions, LinkOutcome, MatchState, ReviewQuestion, ScoredPair, StateCounts, Verdict, master_id,
+};
 pub use live::{Fit, NearPair, NodeTraits, Ranked, ReadRecord, Statistics, Surrounding};
 pub use models::{EngineOptions, models_folder};
 pub use pairwise::PairScore;

@@ -344,8 +344,8 @@ fn count(states: &[MatchState]) -> StateCounts {
     counts
 }
 
-/// 64 bits of a digest: among a million masters two collide with probability 3e-8.
-fn master_id(key: &SkuKey) -> String {
+/// The id of the master whose smallest member this is. 64 bits of a digest: among a million masters two collide with probability 3e-8.
+pub fn master_id(key: &SkuKey) -> String {
     let mut hasher = Sha256::new();
     hasher.update(key.node.0.as_bytes());
     hasher.update([0]);

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::trace;
 use domain::{Actor, NodeId, Timestamp};
 use live::{Live, Writer, now};
 use prost::Message;
@@ -13,6 +14,7 @@ use store::{AuditNote, Principal, Role};
 use tokio::sync::{Semaphore, watch};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 
 /// What a call needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,10 +173,11 @@ impl Shared {
     {
         let begun = Instant::now();
         let (metadata, _, message) = request.into_parts();
-        let outcome = match self.enter(&metadata, method, right).await {
+        let span = trace::span(method, &metadata);
+        let outcome = match self.enter(&metadata, method, right).instrument(span.clone()).await {
             Ok(caller) => {
                 let actor = caller.actor().clone();
-                let running = tokio::spawn(work(caller, message));
+                let running = tokio::spawn(work(caller, message).instrument(span.clone()));
                 let done = match tokio::time::timeout(self.settings.limits.deadline, running).await {
                     Ok(Ok(done)) => done,
                     Ok(Err(error)) => Err(Failure::Internal(format!("the call failed: {error}"))),
@@ -189,6 +192,7 @@ impl Shared {
             Err((actor, failure)) => Err(self.refuse(method, actor, failure).await),
         };
         let code = outcome.as_ref().map_or_else(Status::code, |_| tonic::Code::Ok);
+        trace::end(&span, code);
         tell(method, code, begun.elapsed());
         outcome
     }

@@ -6,7 +6,7 @@
 
 use crate::call::{Caller, Right, Shared, tell};
 use crate::failure::Failure;
-use crate::{convert, names};
+use crate::{convert, names, trace};
 use api::v1;
 use api::v1::import_skus_request::Message;
 use api::v1::import_skus_response;
@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument;
 
 const METHOD: &str = "CatalogService.ImportSkus";
 /// Rows kept at once.
@@ -44,7 +45,9 @@ pub async fn begin(
         return Err(Failure::Exhausted("too many streams are open: try again later".to_owned()).into());
     };
     let (answers, out) = mpsc::channel(2 * ROWS);
-    tokio::spawn(async move {
+    let span = trace::span(METHOD, &metadata);
+    let of_call = span.clone();
+    let running = async move {
         let begun = Instant::now();
         let actor = caller.actor().clone();
         let mut import = Import {
@@ -67,9 +70,11 @@ pub async fn begin(
                 code
             }
         };
+        trace::end(&of_call, code);
         tell(METHOD, code, begun.elapsed());
         drop(place);
-    });
+    };
+    tokio::spawn(running.instrument(span));
     Ok(Response::new(ReceiverStream::new(out)))
 }
 
@@ -213,7 +218,8 @@ impl Import {
         } else {
             // To its end, whatever becomes of the caller.
             let (shared, writer) = (self.shared.clone(), self.caller.plain_writer());
-            let kept = tokio::spawn(async move { shared.live.import_skus(&good, &writer).await }).await;
+            let keeping = async move { shared.live.import_skus(&good, &writer).await };
+            let kept = tokio::spawn(keeping.in_current_span()).await;
             kept.map_err(|error| Failure::Internal(error.to_string()))??
         };
         let mut outcomes = outcomes.into_iter();

@@ -18,6 +18,8 @@ mod names;
 mod operations;
 mod services;
 mod settings;
+mod tls;
+mod trace;
 mod watch;
 
 pub use settings::{Limits, Settings, Tls};
@@ -32,7 +34,7 @@ use axum::routing::get;
 use live::Live;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use thiserror::Error;
@@ -40,8 +42,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -49,8 +51,10 @@ pub enum StartError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("TLS cannot be set up ({0}): check that certificate and key are PEM and belong together")]
-    Tls(tonic::transport::Error),
+    #[error("{path} holds no {what}: a PEM file is needed")]
+    NotInFile { path: PathBuf, what: &'static str },
+    #[error("TLS cannot be set up with {certificate} and {key} ({detail}): check that they belong together")]
+    Tls { certificate: PathBuf, key: PathBuf, detail: String },
     #[error("a defect of this build: {0}")]
     Build(String),
 }
@@ -142,16 +146,10 @@ fn builder(settings: &Settings) -> Result<Server, StartError> {
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)));
-    let Some(tls) = &settings.tls else { return Ok(server) };
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|source| StartError::Read { path: path.to_owned(), source })
-    };
-    let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
-    let mut config = ServerTlsConfig::new().identity(identity);
-    if let Some(authorities) = &tls.client_authorities {
-        config = config.client_ca_root(Certificate::from_pem(read(authorities)?));
+    match &settings.tls {
+        Some(tls) => tls::secure(server, tls),
+        None => Ok(server),
     }
-    server.tls_config(config).map_err(StartError::Tls)
 }
 
 fn routes(

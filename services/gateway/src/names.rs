@@ -1,23 +1,16 @@
 //! Resource names. An id may hold any character: in a name it is percent-encoded.
 
 use crate::failure::Failure;
+use api::names::escape;
 use domain::{DecisionId, MasterId, NodeId, PolicyScope, ReviewId, SkuCode, SkuKey};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-
-/// Everything but letters, digits and `-._~` (RFC 3986, unreserved).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn escape(id: &str) -> String {
-    utf8_percent_encode(id, ESCAPED).to_string()
-}
 
 fn unescape(field: &str, part: &str) -> Result<String, Failure> {
-    let text = percent_decode_str(part).decode_utf8();
-    let text = text.map_err(|_| Failure::field(field, format!("`{part}` is not percent-encoded UTF-8")))?;
+    let text = api::names::unescape(part);
+    let text = text.ok_or_else(|| Failure::field(field, format!("`{part}` is not percent-encoded UTF-8")))?;
     if text.is_empty() {
         return Err(Failure::field(field, "has an empty id"));
     }
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 /// The ids of a name of a form such as `nodes/*/skus/*`.
@@ -47,7 +40,7 @@ fn one(field: &str, name: &str, collection: &'static str) -> Result<String, Fail
 }
 
 pub fn node(id: &NodeId) -> String {
-    format!("nodes/{}", escape(&id.0))
+    api::names::node(&id.0)
 }
 
 pub fn parse_node(field: &str, name: &str) -> Result<NodeId, Failure> {
@@ -64,7 +57,7 @@ pub fn parse_parent(field: &str, name: &str) -> Result<Option<NodeId>, Failure> 
 }
 
 pub fn sku(key: &SkuKey) -> String {
-    format!("nodes/{}/skus/{}", escape(&key.node.0), escape(&key.sku.0))
+    api::names::sku(&key.node.0, &key.sku.0)
 }
 
 pub fn parse_sku(field: &str, name: &str) -> Result<SkuKey, Failure> {

@@ -10,6 +10,9 @@ use domain::{
 use rustc_hash::FxHashSet;
 use store::{Ack, Batch, Expect, Mutation, Replay, StoreError, content_digest};
 
+/// Times that a write is tried when others wrote meanwhile what its caller did not name.
+const ATTEMPTS: usize = 5;
+
 /// A row to be written.
 #[derive(Clone, Debug)]
 pub struct SkuWrite {
@@ -42,6 +45,7 @@ impl Live {
         Ok((saved, ack))
     }
 
+    #[tracing::instrument(name = "write rows", level = "debug", skip_all)]
     async fn put_rows(&self, writes: &[SkuWrite], writer: &Writer) -> Result<(Vec<Saved>, Vec<Effect>, Ack)> {
         let writing = self.write().await;
         self.catch_up(&writing).await?;
@@ -116,15 +120,22 @@ impl Live {
     /// Takes SKUs out of matching, all or none, with their memberships, links and questions.
     pub async fn delete_skus(&self, keys: &[(SkuKey, Expect)], writer: &Writer) -> Result<Ack> {
         let writing = self.write().await;
-        self.catch_up(&writing).await?;
-        let mut batch = writer.batch("delete");
         let all: Vec<SkuKey> = keys.iter().map(|(key, _)| key.clone()).collect();
-        let links = self.store().links_of(&all).await?;
-        self.retire_and_unlink(&all, links.iter().map(|link| &link.value), &mut batch).await?;
-        for (key, expect) in keys {
-            batch.mutations.push(Mutation::DeleteSku { key: key.clone(), expect: *expect });
-        }
-        let ack = self.store().commit(&batch).await?;
+        let mut attempts = 0;
+        let ack = loop {
+            self.catch_up(&writing).await?;
+            let mut batch = writer.batch("delete");
+            let links = self.store().links_of(&all).await?;
+            self.retire_and_unlink(&all, links.iter().map(|link| &link.value), &mut batch).await?;
+            for (key, expect) in keys {
+                batch.mutations.push(Mutation::DeleteSku { key: key.clone(), expect: *expect });
+            }
+            attempts += 1;
+            match self.store().commit(&batch).await {
+                Err(error) if attempts < ATTEMPTS && is_about_others(&error, "sku") => {}
+                done => break done?,
+            }
+        };
         if ack.replay == Replay::Fresh {
             let touched = self.catch_up(&writing).await?;
             self.linked(writing, touched, &FxHashSet::default()).await?;
@@ -165,7 +176,7 @@ impl Live {
                 let row = &ledger.reviews[id];
                 let state = ReviewState::Withdrawn;
                 let review = Review { state, assignee: None, lease_until: None, ..row.value.clone() };
-                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Version(row.version) });
+                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Present });
             }
             for key in keys.iter().filter(|key| ledger.master_of(key).is_some()) {
                 batch.mutations.push(Mutation::SetMember { key: key.clone(), master: None });
@@ -200,13 +211,20 @@ impl Live {
         writer: &Writer,
     ) -> Result<(Stored<Node>, Ack)> {
         let writing = self.write().await;
-        self.catch_up(&writing).await?;
-        let before = self.read(|world| world.ledger.nodes.get(&node.id).cloned())?;
-        let mut batch = writer.batch("node").with(Mutation::PutNode { node: node.clone(), expect });
-        if node.archived.is_some() {
-            self.withdraw_questions_of(node, &mut batch)?;
-        }
-        let ack = self.store().commit(&batch).await?;
+        let mut attempts = 0;
+        let (before, ack) = loop {
+            self.catch_up(&writing).await?;
+            let before = self.read(|world| world.ledger.nodes.get(&node.id).cloned())?;
+            let mut batch = writer.batch("node").with(Mutation::PutNode { node: node.clone(), expect });
+            if node.archived.is_some() {
+                self.withdraw_questions_of(node, &mut batch)?;
+            }
+            attempts += 1;
+            match self.store().commit(&batch).await {
+                Err(error) if attempts < ATTEMPTS && is_about_others(&error, "node") => {}
+                done => break (before, done?),
+            }
+        };
         let mut touched = self.catch_up(&writing).await?;
         let after = self.read(|world| world.ledger.nodes.get(&node.id).cloned())?;
         if before.is_some() && before != after {
@@ -231,7 +249,7 @@ impl Live {
             for row in rows {
                 let state = ReviewState::Withdrawn;
                 let review = Review { state, assignee: None, lease_until: None, ..row.value.clone() };
-                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Version(row.version) });
+                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Present });
             }
         })
     }
@@ -259,6 +277,17 @@ impl Live {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Whether what the caller did not name was written meanwhile, by another server: the same is tried on what is there now.
+/// (Claims of questions come beside the writer too; a question is withdrawn whoever holds it.)
+fn is_about_others(error: &StoreError, own: &str) -> bool {
+    match error {
+        StoreError::Conflict { kind, .. } | StoreError::NotFound { kind, .. } => *kind != own,
+        // A question that was answered, a master that got or lost members.
+        StoreError::Precondition { .. } => true,
+        _ => false,
     }
 }
 

@@ -123,7 +123,7 @@ impl Live {
                 let Some(row) = ledger.reviews.get(id) else { continue };
                 let state = ReviewState::Withdrawn;
                 let review = Review { state, assignee: None, lease_until: None, ..row.value.clone() };
-                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Version(row.version) });
+                batch.mutations.push(Mutation::PutReview { review, expect: Expect::Present });
             }
             for (key, state) in &draft.states {
                 let Some(info) = ledger.skus.get(key) else { continue };
@@ -149,8 +149,8 @@ impl Live {
         Ok(rows.into_iter().map(|row| (row.value.sku.key.clone(), row.value.sku)).collect())
     }
 
-    /// `members` in the order of their keys.
-    pub(crate) fn golden_of(&self, members: &[&LocalSku]) -> Option<Golden> {
+    /// The values that stand for a group; `members` in the order of their keys, `None` for no members.
+    pub fn golden_of(&self, members: &[&LocalSku]) -> Option<Golden> {
         let golden = self.engine().golden(members)?;
         let sourced =
             |value: link::golden::Sourced| SourcedValue { value: value.value, source: Some(value.source) };

@@ -58,6 +58,7 @@ struct Hit {
 
 impl Live {
     /// The best matches of a query, best first, and the change up to which the index had read.
+    #[tracing::instrument(name = "find", level = "debug", skip_all)]
     pub async fn find(&self, query: &Query, wanted: &Wanted) -> Result<(Vec<Found>, Sequence)> {
         let (asked, own_master) = match query {
             Query::Row(row) => ((**row).clone(), None),

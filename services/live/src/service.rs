@@ -261,6 +261,7 @@ impl Live {
         Ok(report)
     }
 
+    #[tracing::instrument(name = "full run", level = "debug", skip_all)]
     async fn full_run(&self) -> Result<World> {
         let (ledger, skus) = Ledger::load(&self.0.store).await?;
         let many = ledger.many_nodes();
@@ -339,6 +340,7 @@ impl Live {
     }
 
     /// Takes in the changes of the log; gives the SKUs whose pairs changed.
+    #[tracing::instrument(name = "take in changes", level = "debug", skip_all)]
     pub(crate) async fn catch_up(&self, _: &Writing<'_>) -> Result<FxHashSet<SkuKey>> {
         let mut touched = FxHashSet::default();
         loop {
@@ -505,6 +507,7 @@ impl Live {
     }
 
     /// Links what is around the touched SKUs; `changed` are those whose rows changed.
+    #[tracing::instrument(name = "link", level = "debug", skip_all)]
     pub(crate) async fn link(
         &self,
         writing: &Writing<'_>,

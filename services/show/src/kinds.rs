@@ -19,6 +19,10 @@ pub fn stage_name(stage: &str, language: Language) -> String {
         "link" => ("grouping", "归组"),
         "fit" => ("learning", "训练"),
         "write" => ("writing", "写出结果"),
+        "send" => ("sending", "发送"),
+        "wait" => ("waiting for the service to link", "等待服务完成关联"),
+        "fetch" => ("asking what it holds", "取回结果"),
+        "keep" => ("keeping", "写入数据"),
         other => return other.to_owned(),
     };
     pick(language, en, zh).to_owned()

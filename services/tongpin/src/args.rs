@@ -24,13 +24,55 @@ pub struct Call {
 }
 
 pub enum Task {
-    Link { records: Vec<PathBuf>, linking: Linking },
-    Match { left: PathBuf, right: PathBuf, linking: Linking },
-    Score { pairs: PathBuf, out: PathBuf, report: Option<PathBuf>, map: ColumnMap, zones: Zones },
-    Explain { left: String, right: String, zones: Zones },
-    Demo { out: PathBuf, serve: Option<SocketAddr> },
-    Train { pairs: Vec<PathBuf>, valid: Option<PathBuf>, test: Option<PathBuf>, fitting: Fitting },
-    Calibrate { pairs: Vec<PathBuf>, fitting: Fitting },
+    /// With a server: run by it, over everything that it holds.
+    Link {
+        records: Vec<PathBuf>,
+        linking: Linking,
+        server: Option<Server>,
+    },
+    Import {
+        records: Vec<PathBuf>,
+        map: ColumnMap,
+        server: Server,
+        replace: bool,
+    },
+    Load {
+        records: Vec<PathBuf>,
+        map: ColumnMap,
+        from: PathBuf,
+        place: Serving,
+    },
+    Match {
+        left: PathBuf,
+        right: PathBuf,
+        linking: Linking,
+    },
+    Score {
+        pairs: PathBuf,
+        out: PathBuf,
+        report: Option<PathBuf>,
+        map: ColumnMap,
+        zones: Zones,
+    },
+    Explain {
+        left: String,
+        right: String,
+        zones: Zones,
+    },
+    Demo {
+        out: PathBuf,
+        serve: Option<SocketAddr>,
+    },
+    Train {
+        pairs: Vec<PathBuf>,
+        valid: Option<PathBuf>,
+        test: Option<PathBuf>,
+        fitting: Fitting,
+    },
+    Calibrate {
+        pairs: Vec<PathBuf>,
+        fitting: Fitting,
+    },
     Serve(Serving),
     User(Person),
 }
@@ -47,6 +89,17 @@ pub struct Serving {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub client_authorities: Option<PathBuf>,
+    /// A collector of traces.
+    pub traces: Option<String>,
+}
+
+/// A running service to work with.
+pub struct Server {
+    pub url: String,
+    pub key: String,
+    pub authorities: Option<PathBuf>,
+    pub certificate: Option<PathBuf>,
+    pub certificate_key: Option<PathBuf>,
 }
 
 /// A person for the console.
@@ -108,7 +161,23 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
     let text = |id: &str| sub.get_one::<String>(id).cloned().unwrap_or_default();
     let path = |id: &str| sub.get_one::<PathBuf>(id).cloned().unwrap_or_default();
     let task = match name {
-        "link" => Task::Link { records: paths(sub, "records"), linking: linking(sub, language)? },
+        "link" => Task::Link {
+            records: paths(sub, "records"),
+            linking: linking(sub, language)?,
+            server: server(sub),
+        },
+        "import" => Task::Import {
+            records: paths(sub, "records"),
+            map: map(sub),
+            server: server(sub).ok_or_else(|| usage(language, "--server is missing", "缺少 --server"))?,
+            replace: sub.get_flag("replace"),
+        },
+        "load" => Task::Load {
+            records: paths(sub, "records"),
+            map: map(sub),
+            from: path("from"),
+            place: place(sub),
+        },
         "match" => Task::Match { left: path("left"), right: path("right"), linking: linking(sub, language)? },
         "score" => Task::Score {
             pairs: path("pairs"),
@@ -123,12 +192,7 @@ pub fn parse(arguments: &[OsString], language: Language) -> Result<Call, Answer>
             name: text("name"),
             role: text("role"),
             shut: sub.get_flag("disable"),
-            place: Serving {
-                config: sub.get_one::<PathBuf>("config").cloned(),
-                data: sub.get_one::<PathBuf>("data").cloned(),
-                store: sub.get_one::<String>("store").cloned(),
-                ..Serving::default()
-            },
+            place: place(sub),
         }),
         "train" => Task::Train {
             pairs: paths(sub, "pairs"),
@@ -165,7 +229,29 @@ fn serving(sub: &ArgMatches) -> Serving {
         certificate: path("tls-cert"),
         key: path("tls-key"),
         client_authorities: path("tls-client-ca"),
+        traces: sub.get_one::<String>("traces").cloned(),
     }
+}
+
+/// Where a store is.
+fn place(sub: &ArgMatches) -> Serving {
+    Serving {
+        config: sub.get_one::<PathBuf>("config").cloned(),
+        data: sub.get_one::<PathBuf>("data").cloned(),
+        store: sub.get_one::<String>("store").cloned(),
+        ..Serving::default()
+    }
+}
+
+fn server(sub: &ArgMatches) -> Option<Server> {
+    let path = |id: &str| sub.get_one::<PathBuf>(id).cloned();
+    Some(Server {
+        url: sub.get_one::<String>("server").cloned()?,
+        key: sub.get_one::<String>("key").cloned().unwrap_or_default(),
+        authorities: path("server-ca"),
+        certificate: path("cert"),
+        certificate_key: path("cert-key"),
+    })
 }
 
 fn fitting(sub: &ArgMatches, force: bool) -> Fitting {
@@ -246,11 +332,56 @@ fn command(language: Language) -> Command {
                     "tongpin link <记录文件>... --out <文件夹> [选项]",
                 ))
                 .after_help(say(RECORDS_EN, RECORDS_ZH))
+                .arg(file("records", language).num_args(1..).help(say(TABLES_EN, TABLES_ZH)))
+                .args(linking_options(language))
+                // What a server decides by its own policies, or does not keep.
+                .args(server_options(language).map(|arg| {
+                    arg.conflicts_with_all(["auto", "review", "many-per-node", "carry", "model"])
+                })),
+        )
+        .subcommand(
+            Command::new("import")
+                .about(say(
+                    "Send the records to a running service, which links them",
+                    "把记录送进运行中的服务，由它关联",
+                ))
+                .override_usage(say(
+                    "tongpin import <RECORDS>... --server <URL> [OPTIONS]",
+                    "tongpin import <记录文件>... --server <网址> [选项]",
+                ))
+                .after_help(say(RECORDS_EN, RECORDS_ZH))
+                .arg(file("records", language).num_args(1..).help(say(TABLES_EN, TABLES_ZH)))
+                .args(server_options(language))
+                .arg(map_option(language))
+                .arg(option("replace", language).action(ArgAction::SetTrue).help(say(
+                    "Delete what the files' nodes hold there and the files do not",
+                    "删除这些节点在服务中有、而文件中没有的记录",
+                ))),
+        )
+        .subcommand(
+            Command::new("load")
+                .about(say(
+                    "Make a run's result folder the beginning of a service's store",
+                    "把一次 link 的结果文件夹载入，作为服务数据的起点",
+                ))
+                .override_usage(say(
+                    "tongpin load <RECORDS>... --from <DIR> --data <DIR> [OPTIONS]",
+                    "tongpin load <记录文件>... --from <结果文件夹> --data <文件夹> [选项]",
+                ))
+                .after_help(say(LOAD_EN, LOAD_ZH))
                 .arg(file("records", language).num_args(1..).help(say(
-                    "Tables with node, sku, name: .csv .tsv .txt .jsonl .xlsx .xls (of several files, one without a node column is a node)",
-                    "含节点、编码、名称的表：.csv .tsv .txt .jsonl .xlsx .xls（给出多个文件时，没有节点列的文件整个算一个节点）",
+                    "The tables that the run read",
+                    "那次运行所读的表",
                 )))
-                .args(linking_options(language)),
+                .arg(
+                    option("from", language)
+                        .required(true)
+                        .value_name(say("DIR", "文件夹"))
+                        .value_parser(value_parser!(PathBuf))
+                        .help(say("The folder that `link` wrote", "link 写出的结果文件夹")),
+                )
+                .arg(map_option(language))
+                .args(serve_options(language).into_iter().take(3)),
         )
         .subcommand(
             Command::new("match")
@@ -422,7 +553,19 @@ fn command(language: Language) -> Command {
                 .args(serve_options(language).into_iter().take(3)),
         );
     let with_common = |sub: Command| sub.args(common(language));
-    let names = ["link", "match", "score", "explain", "train", "calibrate", "demo", "serve", "user"];
+    let names = [
+        "link",
+        "import",
+        "load",
+        "match",
+        "score",
+        "explain",
+        "train",
+        "calibrate",
+        "demo",
+        "serve",
+        "user",
+    ];
     let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_common));
     // `--lang` before the command as well; it is read before parsing.
     localised(root.arg(lang_option(language)).arg(help_option(language)), language)
@@ -602,6 +745,45 @@ fn serve_options(language: Language) -> Vec<Arg> {
             file,
             say("Callers must show a certificate of these authorities", "要求客户端出示由此机构签发的证书"),
         ),
+        option("traces", language)
+            .env("TONGPIN_TRACES")
+            .value_name("http://HOST:4317")
+            .value_parser(value_parser!(String))
+            .help(say(
+                "Send traces of calls to this OpenTelemetry collector (OTLP over gRPC); off by default",
+                "把调用跟踪发送到此 OpenTelemetry 收集器（OTLP/gRPC）；默认不发送",
+            )),
+    ]
+}
+
+fn server_options(language: Language) -> [Arg; 5] {
+    let say = |en: &'static str, zh: &'static str| pick(language, en, zh);
+    let path = |id: &'static str, help: &'static str| {
+        option(id, language).value_name(say("FILE", "文件")).value_parser(value_parser!(PathBuf)).help(help)
+    };
+    [
+        option("server", language).value_name("http://HOST:PORT").value_parser(value_parser!(String)).help(
+            say(
+                "The running service that does it (http:// or https://)",
+                "由此运行中的服务来做（http:// 或 https://）",
+            ),
+        ),
+        option("key", language)
+            .env("TONGPIN_KEY")
+            .value_name(say("KEY", "密钥"))
+            .value_parser(value_parser!(String))
+            .help(say(
+                "Its key; better given as TONGPIN_KEY, which others on the machine do not see",
+                "服务的密钥；最好用环境变量 TONGPIN_KEY 给出，以免被同机他人看到",
+            )),
+        path(
+            "server-ca",
+            say("Whom to believe its certificate (PEM), for https", "https 时信任的证书机构（PEM）"),
+        )
+        .requires("server"),
+        path("cert", say("Certificate to show (PEM), where it asks for one", "服务要求时出示的证书（PEM）"))
+            .requires_all(["server", "cert-key"]),
+        path("cert-key", say("Its key (PEM)", "该证书的私钥（PEM）")).requires_all(["server", "cert"]),
     ]
 }
 
@@ -709,6 +891,15 @@ const RECORDS_ZH: &str = "\
 常见的中英文列名都认得（门店、货号、品名、id、title……）。
 文本可以是 UTF-8、GB18030 或 UTF-16 编码。不能用的行写入 rejected.csv（退出码 3）。";
 
+const TABLES_EN: &str = "Tables with node, sku, name: .csv .tsv .txt .jsonl .xlsx .xls (of several files, one without a node column is a node)";
+const TABLES_ZH: &str = "含节点、编码、名称的表：.csv .tsv .txt .jsonl .xlsx .xls（给出多个文件时，没有节点列的文件整个算一个节点）";
+const LOAD_EN: &str = "\
+The run's groups become masters under the ids of its masters.csv, its links become links; what the
+service would part or ask becomes questions. Nothing is torn apart. Stop a service on this store first.";
+const LOAD_ZH: &str = "\
+该次运行的分组成为主档（编号沿用 masters.csv），其关联成为关联；服务有异议之处成为待确认的问题，不会拆散任何分组。
+请先停止正在使用此数据的服务。";
+
 const LABELLED_EN: &str = "Tables as for score, with a column label (1/0, same/different, 是/否)";
 const LABELLED_ZH: &str = "与 score 相同的表，另有 label 列（1/0、same/different、是/否）";
 const LABELS_EN: &str = "\
@@ -748,7 +939,8 @@ impl Answer {
         let what = match self.0.kind() {
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return self.0.render().to_string(),
             ErrorKind::MissingSubcommand => {
-                "缺少命令：link、match、score、explain、train、calibrate、demo、serve 或 user".to_owned()
+                "缺少命令：link、import、load、match、score、explain、train、calibrate、demo、serve 或 user"
+                    .to_owned()
             }
             ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
             ErrorKind::InvalidSubcommand => {

@@ -41,6 +41,14 @@ pub enum Failure {
     #[error("the runtime cannot be set up ({source})")]
     Runtime { source: std::io::Error },
     #[error(transparent)]
+    Client(#[from] client::ClientError),
+    #[error("{path}: {detail}")]
+    Result { path: PathBuf, detail: String },
+    #[error("the service does not finish linking: {0} records were not looked at for minutes")]
+    NeverLinked(usize),
+    #[error("traces to {endpoint}: {detail}")]
+    Traces { endpoint: String, detail: String },
+    #[error(transparent)]
     Store(#[from] store::StoreError),
     #[error(transparent)]
     Start(#[from] gateway::StartError),
@@ -77,6 +85,19 @@ impl Failure {
             }
             Failure::Runtime { source } => {
                 say!(language, "the runtime cannot be set up ({source})", "无法建立运行环境（{source}）")
+            }
+            Failure::Client(error) => say!(language, "{error}", "服务：{error}"),
+            Failure::Result { path, detail } => {
+                let path = path.display();
+                say!(language, "{path}: {detail}", "{path}：{detail}")
+            }
+            Failure::NeverLinked(count) => say!(
+                language,
+                "the service does not finish linking: {count} records were not looked at for minutes; its log says why",
+                "服务一直没有关联完：{count} 条记录几分钟内无进展；原因见服务的日志"
+            ),
+            Failure::Traces { endpoint, detail } => {
+                say!(language, "traces to {endpoint}: {detail}", "调用跟踪发往 {endpoint}：{detail}")
             }
             Failure::Store(error) => say!(language, "the store: {error}", "数据：{error}"),
             Failure::Start(error) => say!(language, "{error}", "服务无法启动：{error}"),

@@ -12,6 +12,12 @@ use tables::{Records, Rejected};
 
 type Table = Writer<BufWriter<File>>;
 
+/// Columns of the contract files.
+pub const MASTERS: [&str; 3] = ["node", "sku", "master_id"];
+pub const LINKS: [&str; 7] =
+    ["left_node", "left_sku", "right_node", "right_sku", "confidence", "decision", "reason"];
+pub const REVIEW: [&str; 7] = ["node", "sku", "name", "master_id", "master_name", "confidence", "reason"];
+
 fn table(
     path: &Path,
     delimiter: u8,
@@ -29,7 +35,7 @@ fn table(
 }
 
 /// Six decimals: finer than calibration can tell, coarse enough to be the same everywhere.
-fn number(confidence: f64) -> String {
+pub fn number(confidence: f64) -> String {
     format!("{confidence:.6}")
 }
 
@@ -39,8 +45,7 @@ pub fn masters(path: &Path, records: &Records, outcome: &LinkOutcome) -> Result<
     order.sort_by(|a, b| records.skus[*a].key.cmp(&records.skus[*b].key));
     table(path, b',', |out| {
         let carried = &records.carried_header;
-        let header = ["node", "sku", "master_id"];
-        out.write_record(header.into_iter().chain(carried.iter().map(String::as_str)))?;
+        out.write_record(MASTERS.into_iter().chain(carried.iter().map(String::as_str)))?;
         for i in order {
             let key = &records.skus[i].key;
             let master = &outcome.master_ids[outcome.masters[i] as usize];
@@ -55,15 +60,7 @@ pub fn masters(path: &Path, records: &Records, outcome: &LinkOutcome) -> Result<
 /// Every pair at or above the report floor, by the keys of both sides.
 pub fn links(path: &Path, skus: &[LocalSku], outcome: &LinkOutcome) -> Result<(), Failure> {
     table(path, b',', |out| {
-        out.write_record([
-            "left_node",
-            "left_sku",
-            "right_node",
-            "right_sku",
-            "confidence",
-            "decision",
-            "reason",
-        ])?;
+        out.write_record(LINKS)?;
         for pair in &outcome.pairs {
             let (left, right) = (&skus[pair.left as usize].key, &skus[pair.right as usize].key);
             out.write_record([
@@ -83,7 +80,7 @@ pub fn links(path: &Path, skus: &[LocalSku], outcome: &LinkOutcome) -> Result<()
 /// The questions for a person, most valuable first.
 pub fn review(path: &Path, skus: &[LocalSku], outcome: &LinkOutcome) -> Result<(), Failure> {
     table(path, b',', |out| {
-        out.write_record(["node", "sku", "name", "master_id", "master_name", "confidence", "reason"])?;
+        out.write_record(REVIEW)?;
         for question in &outcome.reviews {
             let sku = &skus[question.record as usize];
             let master = question.master as usize;
@@ -110,6 +107,14 @@ pub fn rejected(path: &Path, rows: &[Rejected]) -> Result<(), Failure> {
             out.write_record([row.file.as_str(), &row.line.to_string(), &reason, &row.raw])?;
         }
         Ok(())
+    })
+}
+
+/// Rows that are ready.
+pub fn rows<const N: usize>(path: &Path, header: [&str; N], rows: &[[String; N]]) -> Result<(), Failure> {
+    table(path, b',', |out| {
+        out.write_record(header)?;
+        rows.iter().try_for_each(|row| out.write_record(row))
     })
 }
 

@@ -22,11 +22,11 @@ mod promise;
 mod report;
 mod stop;
 mod summary;
+mod telemetry;
 
 use commands::Finish;
 use show::{kinds, lang};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// Many threads allocate and free small strings; the system's allocator costs a tenth of the run.
 #[global_allocator]
@@ -40,8 +40,9 @@ fn main() -> ExitCode {
         Err(answer) => return answer.print(language),
     };
     let is_service = matches!(call.task, args::Task::Serve(_));
-    log(if is_service { Log::Service } else { Log::Command });
     if !is_service {
+        // The service's log begins with its settings, which say where traces go.
+        telemetry::for_a_command();
         // The service stops in its own way: calls under way are finished.
         stop::install(language);
     }
@@ -54,22 +55,5 @@ fn main() -> ExitCode {
             eprintln!("{}{}", lang::pick(language, "error: ", "错误："), failure.tell(language));
             ExitCode::FAILURE
         }
-    }
-}
-
-enum Log {
-    /// Lines for a person, only where something is wrong.
-    Command,
-    /// JSON for a collector.
-    Service,
-}
-
-fn log(kind: Log) {
-    let filter =
-        |usual: &str| EnvFilter::try_from_env("TONGPIN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr);
-    match kind {
-        Log::Command => builder.with_env_filter(filter("error")).init(),
-        Log::Service => builder.json().with_env_filter(filter("info")).init(),
     }
 }

@@ -4,8 +4,8 @@ use super::Work;
 use crate::tables::{LinkKey, PolicyKey};
 use crate::{Batch, Change, Expect, Mutation, Result, SkuAction, StoreError};
 use domain::{
-    Activity, CatalogSku, LocalSku, MasterId, MatchState, Member, Node, Policy, PolicyScope, Revision,
-    SkuKey, Stored, Undone, Version,
+    Activity, CatalogSku, LocalSku, MasterId, MatchState, Member, Node, Policy, PolicyScope, ReviewState,
+    Revision, SkuKey, Stored, Undone, Version,
 };
 use sha2::{Digest, Sha256};
 
@@ -62,6 +62,11 @@ impl Work {
             }
             Mutation::PutReview { review, expect } => {
                 self.skus.existing(&review.sku, Expect::Present)?;
+                let before = self.reviews.get(&review.id).map(|row| row.value.state);
+                // Whoever withdraws a question need not know who holds it just now, but an answer is not lost by that.
+                if before == Some(ReviewState::Decided) && review.state == ReviewState::Withdrawn {
+                    return Err(StoreError::precondition(&review.id, "is answered: read it again"));
+                }
                 if let Some(row) = self.reviews.put(review.clone(), *expect, at)? {
                     self.changes.push(Change::Review(row));
                 }

@@ -43,6 +43,7 @@ pub(crate) struct Work {
 impl Store {
     /// Keeps a batch as a whole or, with an error, not at all. Durable when it returns. A repeated request (same
     /// caller, id and digest) changes nothing and gives the first answer.
+    #[tracing::instrument(name = "commit", level = "debug", skip_all)]
     pub async fn commit(&self, batch: &Batch) -> Result<Ack> {
         limits::check(batch)?;
         let mut tx = self.db.write().await?;

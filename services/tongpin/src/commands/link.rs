@@ -5,16 +5,19 @@ use crate::args::{Call, Linking};
 use crate::lang::{percent, say, thousands};
 use domain::Zone;
 use std::path::{Path, PathBuf};
-use tables::{NodeFrom, RecordReader, Records};
+use tables::{ColumnMap, NodeFrom, RecordReader, Records};
 
 /// What `match` calls its two tables.
 const SIDES: [&str; 2] = ["left", "right"];
 
 pub fn link(call: &Call, paths: &[PathBuf], linking: &Linking) -> Result<Finish, Failure> {
-    // One file without a node column would be one node; several are a node each.
+    finish(call, "link", &with_nodes(paths), linking)
+}
+
+/// One file without a node column would be one node; several are a node each.
+pub fn with_nodes(paths: &[PathBuf]) -> Vec<(&Path, NodeFrom)> {
     let node = if paths.len() > 1 { NodeFrom::ColumnOrFile } else { NodeFrom::Column };
-    let files: Vec<(&Path, NodeFrom)> = paths.iter().map(|p| (p.as_path(), node.clone())).collect();
-    finish(call, "link", &files, linking)
+    paths.iter().map(|path| (path.as_path(), node.clone())).collect()
 }
 
 pub fn match_two(call: &Call, left: &Path, right: &Path, linking: &Linking) -> Result<Finish, Failure> {
@@ -30,7 +33,7 @@ fn finish(
 ) -> Result<Finish, Failure> {
     let paths: Vec<&Path> = files.iter().map(|(path, _)| *path).collect();
     let job = Job::new(command, &paths, linking);
-    let done = produce(call, &job, || read(files, linking))?;
+    let done = produce(call, &job, || read(files, &linking.map, linking.carry))?;
     if call.json {
         print(done.summary.trim_end());
     } else {
@@ -39,9 +42,16 @@ fn finish(
     Ok(Finish::with(done.records.rejected.len()))
 }
 
-fn read(files: &[(&Path, NodeFrom)], linking: &Linking) -> Result<Records, Failure> {
-    let mut reader = RecordReader::new(&linking.map);
-    if linking.carry {
+/// Many nodes' tables, for commands that need the rows alone.
+pub fn read_all(paths: &[PathBuf], map: &ColumnMap) -> Result<Records, Failure> {
+    let records = read(&with_nodes(paths), map, false)?;
+    super::check_usable(&records)?;
+    Ok(records)
+}
+
+fn read(files: &[(&Path, NodeFrom)], map: &ColumnMap, carry: bool) -> Result<Records, Failure> {
+    let mut reader = RecordReader::new(map);
+    if carry {
         reader = reader.carrying_columns();
     }
     for (path, node) in files {

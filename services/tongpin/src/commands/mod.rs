@@ -3,6 +3,8 @@
 mod demo;
 mod explain;
 mod link;
+mod load;
+mod remote;
 mod score;
 mod serve;
 mod train;
@@ -43,7 +45,12 @@ pub fn run(call: &Call) -> Result<Finish, Failure> {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
     match &call.task {
-        Task::Link { records, linking } => link::link(call, records, linking),
+        Task::Link { records, linking, server: None } => link::link(call, records, linking),
+        Task::Link { records, linking, server: Some(server) } => remote::link(call, records, linking, server),
+        Task::Import { records, map, server, replace } => {
+            remote::import(call, records, map, server, *replace)
+        }
+        Task::Load { records, map, from, place } => load::load(call, records, map, from, place),
         Task::Match { left, right, linking } => link::match_two(call, left, right, linking),
         Task::Score { pairs, out, report, map, zones } => {
             score::score(call, pairs, out, report.as_deref(), map, *zones)

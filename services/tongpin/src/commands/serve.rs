@@ -6,6 +6,7 @@ use crate::args::{Call, Person, Serving};
 use crate::failure::Failure;
 use crate::lang::say;
 use crate::progress::Display;
+use crate::telemetry::{self, Traces};
 use domain::{Actor, Holding, LocalSku, Node, NodeId, NodeKind};
 use gateway::{Gateway, Settings, Tls};
 use live::{Live, Options, now};
@@ -31,6 +32,15 @@ struct File {
     tls: TlsFile,
     #[serde(default)]
     limits: LimitsFile,
+    #[serde(default)]
+    traces: TracesFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TracesFile {
+    endpoint: Option<String>,
+    share: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,10 +71,14 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
     };
     let settings = settings(serving, &file)?;
     let location = location(serving, &file)?;
-    // Its stderr is the log.
-    let engine = Arc::new(open(call, &Display::new(call.language, true))?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::Runtime { source })?;
+    let telemetry = {
+        let _inside = runtime.enter();
+        telemetry::for_the_service(traces(serving, &file).as_ref())?
+    };
+    // Its stderr is the log.
+    let engine = Arc::new(open(call, &Display::new(call.language, true))?);
     runtime.block_on(async {
         let store = Store::open(&location).await?;
         let key = first_key(&store).await?;
@@ -99,6 +113,7 @@ pub fn serve(call: &Call, serving: &Serving) -> Result<Finish, Failure> {
         auditing.abort();
         gateway.stop().await;
         store.close().await;
+        telemetry.end().await;
         Ok(Finish::Complete)
     })
 }
@@ -155,11 +170,7 @@ pub fn demo(call: &Call, listen: SocketAddr, records: Vec<LocalSku>) -> Result<F
 
 /// `tongpin user`: makes a person for the console, or changes role and password of one that there is.
 pub fn user(call: &Call, person: &Person) -> Result<Finish, Failure> {
-    let file = match &person.place.config {
-        Some(path) => read(path)?,
-        None => File::default(),
-    };
-    let location = location(&person.place, &file)?;
+    let location = place(&person.place)?;
     let role = Role::parse(&person.role).unwrap_or(Role::Steward);
     let password = match person.shut {
         true => String::new(),
@@ -244,6 +255,21 @@ fn settings(serving: &Serving, file: &File) -> Result<Settings, Failure> {
     limits.deadline = from.deadline_seconds.map_or(limits.deadline, Duration::from_secs);
     settings.grace = from.grace_seconds.map_or(settings.grace, Duration::from_secs);
     Ok(settings)
+}
+
+/// Where traces go, if anywhere.
+fn traces(serving: &Serving, file: &File) -> Option<Traces> {
+    let endpoint = serving.traces.clone().or_else(|| file.traces.endpoint.clone())?;
+    Some(Traces { endpoint, share: file.traces.share.unwrap_or(1.0) })
+}
+
+/// The store that flags, environment and file name.
+pub fn place(serving: &Serving) -> Result<Location, Failure> {
+    let file = match &serving.config {
+        Some(path) => read(path)?,
+        None => File::default(),
+    };
+    location(serving, &file)
 }
 
 /// A database where one is named, else a file in the data folder.

@@ -128,7 +128,11 @@ async fn run(plan: Plan, flags: Vec<OsString>, folder: &Path, mut victim: Victim
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // A database that was started again ends with the thread that started it (`--pdeathsig` of `setpriv`): that must not be
+    // one that goes after ten idle seconds.
+    builder.worker_threads(2).thread_keep_alive(Duration::from_secs(86_400));
+    builder.enable_all().build().expect("a runtime")
 }
 
 #[test]

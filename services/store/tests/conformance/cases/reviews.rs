@@ -81,6 +81,16 @@ pub async fn held_reviews_are_renewed_released_reassigned(f: Fixture) {
     let decided = Review { state: ReviewState::Decided, ..review("r00", key("b", "0"), "m1", 0.0) };
     f.keep(batch(103).with(put_review(decided))).await;
     refused!(f.store.claim_named(&[r0], &bob, at(104), 60).await, E::Precondition { .. });
+    // An answer is not lost to somebody who withdraws what was a question a moment ago; a claim is.
+    let withdrawn = |id: &str, node: &str| Review {
+        state: ReviewState::Withdrawn,
+        ..review(id, key(node, if node == "b" { "0" } else { "1" }), "m1", 0.0)
+    };
+    refused!(
+        f.store.commit(&batch(105).with(put_review(withdrawn("r00", "b")))).await,
+        E::Precondition { .. }
+    );
+    f.keep(batch(106).with(put_review(withdrawn("r01", "c")))).await;
 }
 
 pub async fn two_stewards_never_get_the_same(f: Fixture) {
