@@ -489,7 +489,7 @@ async fn automatic_links_are_sampled_and_judged_blind() {
     let automatic = links().await;
     let audits =
         store.decisions(&store::DecisionFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
-    let confirmed = audits.iter().find(|row| row.value.verdict == domain::Verdict::Same).unwrap();
+    let confirmed = audits.iter().find(|row| row.value.verdict == Verdict::Same).unwrap();
     let li_herself = Writer::new(&Actor::new("user:li"));
     server.live.undo(&confirmed.value.id, &li_herself).await.unwrap();
     assert_eq!(links().await, automatic + 1);
@@ -823,7 +823,8 @@ async fn a_scorer_is_learnt_used_by_a_second_person_while_the_service_runs_and_r
     until("the scorer in use", async || server.live.engine().scorer_version() == tuned).await;
     // The running service answers by it: what it says of a pair names it.
     let query = live::Query::Sku(domain::SkuKey::new("shop", "A000"));
-    let (found, _) = server.live.find(&query, &live::Wanted::default()).await.unwrap();
+    let (found, _) =
+        server.live.find(&query, &live::Wanted { most: 5, ..live::Wanted::default() }).await.unwrap();
     assert!(!found.is_empty(), "it still finds");
     until("the other server", async || twin.engine().scorer_version() == tuned).await;
     // A restart goes on with it.
