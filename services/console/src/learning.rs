@@ -1,29 +1,31 @@
-//! What people's answers teach the machine: where it may link by itself, with a tested bound; a scorer retrained on trial.
+//! What people's answers teach the machine: where it may link by itself, with a tested bound; and the policies.
 //!
 //! Nothing is learnt in silence. A threshold is tried first (a shadow run over all goods says which links would come and go),
-//! then proposed, then activated by another person, and every version before can be gone back to.
+//! then proposed, then put in use (by another person where policy wants four eyes), and every version before can be gone back
+//! to. The scorer itself is learnt in `scorers`.
 
 use crate::State;
 use crate::access::{Person, View};
 use crate::failure::Failure;
 use crate::layout::{self, Tab, age, token};
+use crate::part::segment;
 use crate::queue::name_of;
+use crate::scorers::SHOWN;
 use crate::{Shared, access};
 use axum::extract::{Form, Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{
-    Activity, Confidence, LinkCause, LocalSku, Policy, PolicyScope, SkuKey, Stored, Timestamp, Verdict,
+    Activity, Confidence, Eyes, LinkCause, LocalSku, Policy, PolicyScope, SkuKey, Stored, Verdict, Version,
     ZonePolicy,
 };
-use engine::{Figures, Labels, Quiet, TuneOptions};
+use engine::Labels;
 use http::{HeaderValue, header};
 use learn::bound::{lower_bound, pairs_needed};
-use live::{Splits, notes, now};
+use live::{Changes, Splits, notes, now};
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use store::{AuditFilter, AuditNote, Batch, DecisionFilter, Mutation, Page, ReviewFilter, Role};
+use store::{AuditNote, Batch, DecisionFilter, Mutation, Page, ReviewFilter, Role};
 
 const DECISIONS: usize = 20_000;
 /// Thresholds that are looked at, strict to loose.
@@ -31,35 +33,13 @@ const CUTS: [f64; 12] = [0.99, 0.97, 0.95, 0.93, 0.9, 0.88, 0.85, 0.8, 0.75, 0.7
 const TARGETS: [&str; 3] = ["0.95", "0.97", "0.99"];
 /// How surely a bound holds.
 const LEVEL: f64 = 0.95;
-/// Pairs that a shadow run shows of each kind.
-const SHOWN: usize = 60;
+/// Versions of each scope that are listed.
+const VERSIONS: usize = 10;
 /// In the audit log.
 const PROPOSE: &str = "console.propose_policy";
 
-/// A retraining on trial, one at a time.
-#[derive(Default)]
-pub struct Training(Mutex<Option<Trial>>);
-
-#[derive(Clone)]
-struct Trial {
-    since: Timestamp,
-    labels: usize,
-    /// `None` while it runs.
-    outcome: Option<Result<(Figures, Figures), String>>,
-}
-
-impl Training {
-    fn now(&self) -> Option<Trial> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, trial: Trial) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(trial);
-    }
-}
-
 /// An answer as a label.
-struct Label {
+pub struct Label {
     pair: (SkuKey, SkuKey),
     same: bool,
     confidence: f64,
@@ -67,7 +47,7 @@ struct Label {
 }
 
 /// Answers that say something about a pair, newest first, one a pair.
-async fn labels(store: &store::Store) -> store::Result<Vec<Label>> {
+pub async fn labels(store: &store::Store) -> store::Result<Vec<Label>> {
     let mut labels: BTreeMap<(SkuKey, SkuKey), (usize, Label)> = BTreeMap::new();
     let mut page = Page::first(1_000);
     let mut seen = 0;
@@ -167,7 +147,7 @@ pub struct Asked {
     said: String,
 }
 
-fn allow(person: &Person) -> Result<(), Failure> {
+pub fn allow(person: &Person) -> Result<(), Failure> {
     if person.may_approve() { Ok(()) } else { Err(Failure::Denied(person.view, "an approver")) }
 }
 
@@ -188,6 +168,7 @@ fn built_in() -> Policy {
         group_mean: rules.group_mean,
         eyes: rules.eyes,
         description: "built in".to_owned(),
+        author: None,
         activity: Activity::Active,
     }
 }
@@ -213,7 +194,9 @@ pub async fn show(
     let audits = labels.iter().filter(|label| label.audit).count();
     let body = html! {
         @if !asked.said.is_empty() { section.toast role="status" { span { (match asked.said.as_str() {
-            "proposed" => view.say("Proposed. An administrator other than you activates it.", "已提议。由另一位管理员启用。"),
+            "proposed" => view.say("Proposed; it is among the versions below.", "已提议，见下面的版本列表。"),
+            "scorer" => view.say("Proposed. Another person puts it in use.", "已提议。由另一个人启用。"),
+            "scoring" => view.say("All goods are scored and grouped by it in the background; then it is in use.", "正在后台重新评分和归组，完成后生效。"),
             "active" => view.say("It holds now; all goods are grouped anew in the background.", "现已生效；正在后台重新归组。"),
             _ => view.say("Training has begun; look again in a minute.", "已开始训练，请过一分钟再看。"),
         }) } } }
@@ -255,92 +238,64 @@ pub async fn show(
                 } }
             } }
         }
-        section {
+        section id="versions" {
             h2 { (view.say("Versions", "版本")) }
             @if versions.is_empty() { p.soft { (view.say("The built-in policy holds: 0.85.", "使用内置策略：0.85。")) } }
-            @else { div.scroll tabindex="0" { table.list {
-                thead { tr { th { "#" } th { (view.say("Links from", "自动关联 ≥")) } th { (view.say("Why", "原因")) } th { (view.say("Proposed by", "提议人")) } th { (view.say("When", "多久前")) } th { (view.say("Standing", "状态")) } } }
-                tbody { @for (row, by) in &versions {
+            @else {
+                p.soft { @if policy.eyes == Eyes::Four { (view.say("Policy wants four eyes: another person than the author puts a version in use.", "策略要求四眼原则：由作者之外的人启用新版本。")) }
+                    @else { (view.say("An administrator puts a version in use, or an approver another person's. A policy with four eyes takes another person than the author.", "由管理员启用；有批准权限的人可以启用别人的版本。要求四眼原则的策略须由作者之外的人启用。")) } }
+                div.scroll tabindex="0" { table.list {
+                thead { tr { th { (view.say("For", "范围")) } th { "#" } th { (view.say("Links from", "自动关联 ≥")) } th { (view.say("Asks from", "询问 ≥")) } th { (view.say("Eyes", "人数")) } th { (view.say("Why", "原因")) } th { (view.say("Written by", "作者")) } th { (view.say("When", "多久前")) } th { (view.say("Standing", "状态")) } } }
+                tbody { @for row in &versions {
                     @let one = &row.value;
                     tr {
-                        td.number { (one.number) } td.number { (one.zones.auto.get()) } td { bdi { (show::html::cut(&one.description, 160).0) } }
-                        td { @if let Some(by) = by { bdi { (by.trim_start_matches("user:")) } } }
+                        td { bdi { (crate::quality::scope(&view, &one.scope)) } }
+                        td.number { (one.number) } td.number { (one.zones.auto.get()) } td.number { (one.zones.review.get()) }
+                        td { (if one.eyes == Eyes::Four { view.say("four", "四眼") } else { view.say("two", "一人") }) }
+                        td { bdi { (show::html::cut(&one.description, 160).0) } }
+                        td { @if let Some(by) = &one.author { bdi { (name_of(by)) } } }
                         td { (age(&view, row.created)) }
                         td { @if one.activity == Activity::Active { b { (view.say("holds", "生效中")) } }
-                            @else if person.user.role == Role::Admin && by.as_deref() != Some(person.actor().as_str()) {
-                                form.inline method="post" action=(format!("/console/learning/versions/{}", one.number)) {
+                            @else if may_activate(&person, &policy, row) {
+                                form.inline method="post" action=(format!("/console/learning/policies/{}/{}", segment(&one.scope.key()), one.number)) {
                                     (token(&person))
-                                    button { (if one.number > policy.number { view.say("Activate", "启用") } else { view.say("Roll back to this", "回退到此版本") }) }
+                                    button { (if held_before(row) { view.say("Roll back to this", "回退到此版本") } else { view.say("Put in use", "启用") }) }
                                 }
-                            } @else { span.soft { (view.say("another administrator activates it", "由另一位管理员启用")) } }
+                            } @else { span.soft { (view.say("another person puts it in use", "由另一个人启用")) } }
                         }
                     }
                 } }
             } } }
         }
-        (scorer(&person, shared.training.now(), labels.len()))
+        (crate::scorers::section(&shared, &person, labels.len()).await.map_err(broken)?)
     };
     let title = view.say("Learning", "学习");
     Ok(layout::page(&view, Some((&person, Tab::Learning, "/console/learning")), title, &body))
 }
 
-/// Global versions, newest first, with who proposed them.
-async fn versions(shared: &Shared) -> store::Result<Vec<(Stored<Policy>, Option<String>)>> {
-    let store = shared.live.store();
-    let filter = AuditFilter { action: Some(PROPOSE.to_owned()), ..AuditFilter::default() };
-    let proposals = store.audit_events(&filter, &Page::first(500)).await?.items;
-    let policies = store.policies(&Page::first(500)).await?.items;
-    let global = policies.into_iter().filter(|row| row.value.scope == PolicyScope::Global);
-    Ok(global
-        .take(20)
-        .map(|row| {
-            let subject = subject(row.value.number);
-            let by = proposals.iter().find(|event| event.note.subject == subject);
-            let by = by.map(|event| event.actor.to_string());
-            (row, by)
-        })
-        .collect())
+/// Versions of every scope, newest first in each.
+async fn versions(shared: &Shared) -> store::Result<Vec<Stored<Policy>>> {
+    let mut all = shared.live.store().policies(&Page::first(1_000)).await?.items;
+    all.sort_by_key(|row| (row.value.scope != PolicyScope::Global, row.value.scope.key(), -row.value.number));
+    let mut shown: BTreeMap<String, usize> = BTreeMap::new();
+    all.retain(|row| {
+        let count = shown.entry(row.value.scope.key()).or_default();
+        *count += 1;
+        *count <= VERSIONS || row.value.activity == Activity::Active
+    });
+    Ok(all)
 }
 
-fn subject(number: i64) -> String {
-    format!("policies/global/{number}")
+/// Whether it was in use before: somebody has agreed to it then.
+fn held_before(row: &Stored<Policy>) -> bool {
+    row.version > Version(1)
 }
 
-fn scorer(person: &Person, trial: Option<Trial>, labels: usize) -> Markup {
-    let view = &person.view;
-    let figures = |one: &Figures| {
-        let percent = |share: f64| format!("{:.1}%", 100.0 * share);
-        html! {
-            td.number { (one.auto.precision.map_or("–".to_owned(), percent)) } td.number { (percent(one.auto.recall)) }
-            td.number { (format!("{:.3}", one.best_f1)) } td.number { (format!("{:.3}", one.calibration_error)) } td.number { (format!("{:.3}", one.log_loss)) }
-        }
-    };
-    html! {
-        section {
-            h2 { (view.say("The scorer, retrained on trial", "试训评分模型")) }
-            p.soft { (view.say(
-                "Fits readers and calibrators to three quarters of the judged products and compares on the quarter that was held back. The running service keeps its scorer; a better one is made for good from the same labels by:",
-                "用四分之三的已判断商品训练，在留出的四分之一上比较。运行中的服务不受影响；要正式使用更好的模型，请用同样的标注运行：")) " "
-                code { "tongpin train labels.csv --out MODELS" } " " (view.say("and served with", "然后用")) " " code { "--models MODELS" } }
-            @match &trial {
-                Some(Trial { outcome: None, since, labels }) => p role="status" { (view.say("Training on ", "正在训练，")) (labels) (view.say(" labels since ", " 条标注，已 ")) (age(view, *since)) " …" }
-                Some(Trial { outcome: Some(Err(why)), .. }) => p.notice role="alert" { bdi { (why) } }
-                Some(Trial { outcome: Some(Ok((before, after))), labels, since }) => {
-                    p { (labels) " " (view.say("labels", "条标注")) " · " (age(view, *since)) }
-                    div.scroll tabindex="0" { table.list {
-                        thead { tr { th { (view.say("Held-back quarter", "留出的四分之一")) } th { (view.say("Precision from 0.85", "0.85 以上准确率")) } th { (view.say("Recall", "召回率")) } th { "F1" } th { (view.say("Calibration error", "校准误差")) } th { (view.say("Log loss", "对数损失")) } } }
-                        tbody { tr { th scope="row" { (view.say("before", "之前")) } (figures(before)) } tr { th scope="row" { (view.say("after", "之后")) } (figures(after)) } }
-                    } }
-                    p { @if after.log_loss > before.log_loss || after.best_f1 < before.best_f1 - 0.01 { (view.say("It would be worse: keep the scorer.", "会变差：请保留现有模型。")) } @else { (view.say("It would not be worse.", "不会变差。")) } }
-                }
-                None => {}
-            }
-            @if !matches!(trial, Some(Trial { outcome: None, .. })) {
-                form.start method="post" action="/console/learning/train" { (token(person)) button disabled[labels < 40] { (view.say("Retrain on trial", "试训")) }
-                    @if labels < 40 { span.soft { (view.say("it takes some dozen judged pairs of each kind", "需要每类至少几十对判断")) } } }
-            }
-        }
-    }
+/// An administrator, and for another person's version an approver; where policy wants four eyes never the author of a new one.
+fn may_activate(person: &Person, held: &Policy, row: &Stored<Policy>) -> bool {
+    let own = row.value.author.as_ref() == Some(&person.actor());
+    let alone = person.user.role == Role::Admin && held.eyes == Eyes::Two;
+    person.may_approve() && (!own || alone || held_before(row))
 }
 
 #[derive(Deserialize)]
@@ -372,34 +327,33 @@ pub async fn shadow(
     let tried = candidate(view, &policy, asked.cut)?;
     let (counts, changes) =
         shared.live.shadow(&tried, SHOWN).await.map_err(|error| Failure::of(view, error))?;
-    let keys: Vec<SkuKey> =
-        changes.gained.iter().chain(&changes.lost).flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
-    let skus = shared.live.store().skus(&keys).await.map_err(broken)?;
-    let skus: BTreeMap<SkuKey, LocalSku> =
-        skus.into_iter().map(|row| (row.value.sku.key.clone(), row.value.sku)).collect();
-    let tile =
-        |count: usize, text: &'static str| html! { div.tile { b { (show::lang::thousands(count)) } (text) } };
     let body = html! {
         h1 { (view.say("If the machine linked from ", "如果从 ")) (asked.cut) (view.say(" on", " 起自动关联")) " " small { (view.say("it does from ", "现在是 ")) (policy.zones.auto.get()) (view.say("; nothing has changed", "；现在没有任何改变")) } }
-        section.tiles {
-            (tile(counts.links_gained, view.say("links would come", "个关联会增加")))
-            (tile(counts.links_lost, view.say("links would go", "个关联会消失")))
-            (tile(counts.reviews_gained, view.say("questions would come", "个问题会增加")))
-            (tile(counts.reviews_lost, view.say("questions would go", "个问题会消失")))
-            (tile(counts.decisions_contradicted, view.say("answers that it would have had otherwise", "个人的回答与之相反")))
-        }
-        (pairs(&shared, &view, view.say("Links that would come", "会增加的关联"), &changes.gained, &skus))
-        (pairs(&shared, &view, view.say("Links that would go", "会消失的关联"), &changes.lost, &skus))
+        (crate::scorers::counts_of(&view, &counts))
+        (changes_as_tables(&shared, &view, &changes).await.map_err(broken)?)
         form.start method="post" action="/console/learning/propose" {
             (token(&person))
             input type="hidden" name="cut" value=(asked.cut);
             button.primary.large { (view.say("Propose this threshold", "提议这个阈值")) }
             a.button href="/console/learning" { (view.say("Change nothing", "不做改变")) }
-            span.soft { (view.say("It holds only when another administrator activates it.", "由另一位管理员启用后才生效。")) }
+            span.soft { (view.say("It holds only when somebody puts it in use.", "启用后才生效。")) }
         }
     };
     let title = view.say("Shadow run", "影子运行");
     Ok(layout::page(&view, Some((&person, Tab::Learning, "/console/learning")), title, &body))
+}
+
+/// Pairs that would be linked, and pairs that would not any more.
+pub async fn changes_as_tables(shared: &Shared, view: &View, changes: &Changes) -> store::Result<Markup> {
+    let keys: Vec<SkuKey> =
+        changes.gained.iter().chain(&changes.lost).flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
+    let skus = shared.live.store().skus(&keys).await?;
+    let skus: BTreeMap<SkuKey, LocalSku> =
+        skus.into_iter().map(|row| (row.value.sku.key.clone(), row.value.sku)).collect();
+    Ok(html! {
+        (pairs(shared, view, view.say("Links that would come", "会增加的关联"), &changes.gained, &skus))
+        (pairs(shared, view, view.say("Links that would go", "会消失的关联"), &changes.lost, &skus))
+    })
 }
 
 fn pairs(
@@ -436,7 +390,8 @@ pub async fn propose(
     let broken = |error| Failure::of_store(view, error);
     let policy = held(&shared, view).await?;
     let versions = versions(&shared).await.map_err(broken)?;
-    let number = versions.first().map_or(0, |(row, _)| row.value.number) + 1;
+    let global = versions.iter().filter(|row| row.value.scope == PolicyScope::Global);
+    let number = global.map(|row| row.value.number).max().unwrap_or(0) + 1;
     let labels = labels(shared.live.store()).await.map_err(broken)?;
     let audits = labels.iter().filter(|label| label.audit).count();
     let description = format!(
@@ -448,41 +403,37 @@ pub async fn propose(
     let mut batch = Batch::new(now(), &person.actor(), "policy").with(Mutation::AddPolicy { policy });
     batch.audit = Some(AuditNote {
         action: PROPOSE.to_owned(),
-        subject: subject(number),
+        subject: format!("policies/global/{number}"),
         detail: format!("auto {}", form.cut),
     });
     shared.live.commit(&batch).await.map_err(|error| Failure::of(view, error))?;
-    Ok(layout::answer(Redirect::to("/console/learning?said=proposed").into_response()))
+    Ok(layout::answer(Redirect::to("/console/learning?said=proposed#versions").into_response()))
 }
 
-/// Activates a proposal of another person, or goes back to an earlier version; then everything is grouped by it.
+/// Puts a version in use, or goes back to an earlier one; then everything is grouped by it.
 pub async fn activate(
     axum::extract::State(shared): State,
     person: Person,
-    Path(number): Path<i64>,
+    Path((scope, number)): Path<(String, i64)>,
     Form(form): Form<access::Token>,
 ) -> Result<Response, Failure> {
-    person.writes(&form.token, person.user.role == Role::Admin, "an administrator")?;
     let view = person.view;
-    let versions = versions(&shared).await.map_err(|error| Failure::of_store(view, error))?;
-    let own = versions
-        .iter()
-        .any(|(row, by)| row.value.number == number && by.as_deref() == Some(person.actor().as_str()));
-    if own {
-        let text = view.say(
-            "Another administrator has to activate what you proposed.",
-            "您提议的须由另一位管理员启用。",
-        );
+    let broken = |error| Failure::of_store(view, error);
+    person.writes(&form.token, person.may_approve(), "an approver")?;
+    let all = versions(&shared).await.map_err(broken)?;
+    let row = all.iter().find(|row| row.value.scope.key() == scope && row.value.number == number);
+    let row = row.ok_or_else(|| {
+        Failure::NotFound(view, view.say("There is no such version.", "没有这个版本。").to_owned())
+    })?;
+    if !may_activate(&person, &held(&shared, view).await?, row) {
+        let text =
+            view.say("Another person has to put in use what you wrote.", "您写的版本须由另一个人启用。");
         return Err(Failure::Refused(view, text.to_owned()));
     }
-    let mutation = Mutation::ActivatePolicy { scope: PolicyScope::Global, number, expected: None };
-    let mut batch = Batch::new(now(), &person.actor(), "policy").with(mutation);
-    batch.audit = Some(AuditNote {
-        action: "console.activate_policy".to_owned(),
-        subject: subject(number),
-        detail: String::new(),
-    });
-    shared.live.commit(&batch).await.map_err(|error| Failure::of(view, error))?;
+    let subject = format!("policies/{scope}/{number}");
+    let writer = person.writer("console.activate_policy", &subject, "");
+    let done = shared.live.activate_policy(&row.value.scope, number, None, &writer).await;
+    done.map_err(|error| Failure::of(view, error))?;
     let live = shared.live.clone();
     tokio::spawn(async move {
         // People's decisions hold whatever the threshold.
@@ -490,10 +441,11 @@ pub async fn activate(
             tracing::error!(%error, "grouping by another policy");
         }
     });
-    Ok(layout::answer(Redirect::to("/console/learning?said=active").into_response()))
+    Ok(layout::answer(Redirect::to("/console/learning?said=active#versions").into_response()))
 }
 
-async fn as_pairs(store: &store::Store, labels: &[Label]) -> store::Result<Labels> {
+/// Labels with what their pairs say.
+pub async fn as_pairs(store: &store::Store, labels: &[Label]) -> store::Result<Labels> {
     let mut out = Labels { source: "console".to_owned(), ..Labels::default() };
     for part in labels.chunks(500) {
         let keys: Vec<SkuKey> =
@@ -545,37 +497,6 @@ pub async fn labels_file(axum::extract::State(shared): State, person: Person) ->
     headers
         .insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"labels.csv\""));
     Ok(response)
-}
-
-/// Retrains on trial, in the background.
-pub async fn train(
-    axum::extract::State(shared): State,
-    person: Person,
-    Form(form): Form<access::Token>,
-) -> Result<Response, Failure> {
-    person.writes(&form.token, person.may_approve(), "an approver")?;
-    let broken = |error| Failure::of_store(person.view, error);
-    let store = shared.live.store();
-    let running = shared.training.now().is_some_and(|trial| trial.outcome.is_none());
-    if !running {
-        let labels = as_pairs(store, &labels(store).await.map_err(broken)?).await.map_err(broken)?;
-        let note = AuditNote {
-            action: "console.train".to_owned(),
-            subject: "scorer".to_owned(),
-            detail: format!("{} labels", labels.pairs.len()),
-        };
-        store.audit(now(), &person.actor(), &note, "done").await.map_err(broken)?;
-        let trial = Trial { since: now(), labels: labels.pairs.len(), outcome: None };
-        shared.training.set(trial.clone());
-        let shared: Arc<Shared> = shared.clone();
-        tokio::task::spawn_blocking(move || {
-            let tuned = shared.live.engine().tune(&labels, None, &TuneOptions::default(), &Quiet);
-            let outcome =
-                tuned.map(|tuning| (tuning.before, tuning.after)).map_err(|error| error.to_string());
-            shared.training.set(Trial { outcome: Some(outcome), ..trial });
-        });
-    }
-    Ok(layout::answer(Redirect::to("/console/learning?said=training").into_response()))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod quality;
 mod question;
 mod queue;
 mod reshape;
+mod scorers;
 
 pub use access::Settings;
 pub use quality::keep_auditing;
@@ -37,7 +38,7 @@ pub(crate) struct Shared {
     pub live: Live,
     pub sessions: Sessions,
     pub imports: import::Imports,
-    pub training: learning::Training,
+    pub training: scorers::Training,
     pub settings: Settings,
 }
 
@@ -49,7 +50,7 @@ pub fn router(live: Live, settings: Settings) -> Router {
         live,
         sessions: Sessions::default(),
         imports: import::Imports::default(),
-        training: learning::Training::default(),
+        training: scorers::Training::default(),
         settings,
     });
     let home = || async { Redirect::to("/console/") };
@@ -94,9 +95,12 @@ pub fn router(live: Live, settings: Settings) -> Router {
         .route("/console/learning", get(learning::show))
         .route("/console/learning/try", get(learning::shadow))
         .route("/console/learning/propose", post(learning::propose))
-        .route("/console/learning/versions/{number}", post(learning::activate))
+        .route("/console/learning/policies/{scope}/{number}", post(learning::activate))
         .route("/console/learning/labels.csv", get(learning::labels_file))
-        .route("/console/learning/train", post(learning::train))
+        .route("/console/learning/train", post(scorers::train))
+        .route("/console/learning/scorers", post(scorers::propose))
+        .route("/console/learning/scorers/{number}", get(scorers::show))
+        .route("/console/learning/scorers/{number}/use", post(scorers::put_in_use))
         .route("/console/persons", get(persons::show).post(persons::make))
         .route("/console/persons/{name}", post(persons::change))
         .route("/console/audit", get(persons::audit))

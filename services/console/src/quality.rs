@@ -333,7 +333,7 @@ fn unlinked(view: &View, counts: &[(NodeId, MatchState, i64)]) -> Markup {
     }
 }
 
-fn scope(view: &View, scope: &PolicyScope) -> String {
+pub fn scope(view: &View, scope: &PolicyScope) -> String {
     match scope {
         PolicyScope::Global => view.say("everywhere", "全局").to_owned(),
         PolicyScope::Pair(a, b) => format!("{a} – {b}"),

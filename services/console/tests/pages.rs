@@ -4,7 +4,7 @@
 use axum::Router;
 use axum::body::Body;
 use console::Settings;
-use domain::{Actor, Holding, LocalSku, Node, NodeId, NodeKind};
+use domain::{Actor, Holding, LocalSku, Node, NodeId, NodeKind, Verdict};
 use engine::{Engine, EngineOptions, Quiet};
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -489,7 +489,7 @@ async fn automatic_links_are_sampled_and_judged_blind() {
     let automatic = links().await;
     let audits =
         store.decisions(&store::DecisionFilter::default(), &store::Page::first(1_000)).await.unwrap().items;
-    let confirmed = audits.iter().find(|row| row.value.verdict == domain::Verdict::Same).unwrap();
+    let confirmed = audits.iter().find(|row| row.value.verdict == Verdict::Same).unwrap();
     let li_herself = Writer::new(&Actor::new("user:li"));
     server.live.undo(&confirmed.value.id, &li_herself).await.unwrap();
     assert_eq!(links().await, automatic + 1);
@@ -628,7 +628,7 @@ async fn administrators_let_people_in_and_see_what_was_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thresholds_are_tried_proposed_activated_by_another_and_rolled_back() {
+async fn thresholds_are_tried_proposed_put_in_use_by_another_where_policy_asks_and_rolled_back() {
     let server = Server::new().await;
     server.goods(&goods()).await;
     let store = server.live.store();
@@ -663,24 +663,56 @@ async fn thresholds_are_tried_proposed_activated_by_another_and_rolled_back() {
     let token = tried.field("token");
     let odd = root.post("/console/learning/propose", &[("token", &token), ("cut", "0.01")]).await;
     assert_eq!(odd.status, StatusCode::CONFLICT, "only what the table offers");
-    for (number, cut) in ["0.99", "0.85"].iter().enumerate() {
-        let proposed = root.post("/console/learning/propose", &[("token", &token), ("cut", cut)]).await;
+    // Two eyes: an administrator alone, or an approver another's.
+    let version = |number: usize| format!("/console/learning/policies/global/{number}");
+    store.create_user("chen", Role::Approver, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    let mut chen = server.logged_in("chen").await;
+    let propose = async |who: &mut Browser<'_>, cut: &str| {
+        let token = who.get("/console/learning").await.field("token");
+        let proposed = who.post("/console/learning/propose", &[("token", &token), ("cut", cut)]).await;
         assert_eq!(proposed.status, StatusCode::SEE_OTHER, "{}", proposed.text);
-        let path = format!("/console/learning/versions/{}", number + 1);
-        let own = root.post(&path, &[("token", &token)]).await;
-        assert_eq!(own.status, StatusCode::CONFLICT, "not by the one who proposed it");
-        assert_eq!(holds(), if number == 0 { 0.85 } else { 0.99 }, "not yet");
-        let page = other.get("/console/learning").await;
-        assert!(page.text.contains("Activate"), "{}", page.text);
-        let token = page.field("token");
-        let active = other.post(&path, &[("token", &token)]).await;
-        assert_eq!(active.status, StatusCode::SEE_OTHER, "{}", active.text);
-        assert_eq!(holds(), cut.parse::<f64>().unwrap());
-    }
-    let page = other.get("/console/learning").await;
-    assert!(page.text.contains("Roll back to this"), "{}", page.text);
-    let token = page.field("token");
-    other.post("/console/learning/versions/1", &[("token", &token)]).await;
+    };
+    let activate = async |who: &mut Browser<'_>, number: usize| {
+        let token = who.get("/console/learning").await.field("token");
+        who.post(&version(number), &[("token", &token)]).await.status
+    };
+    propose(&mut chen, "0.99").await;
+    assert_eq!(activate(&mut chen, 1).await, StatusCode::CONFLICT, "an approver not one's own");
+    assert_eq!(holds(), 0.85, "not yet");
+    assert_eq!(activate(&mut root, 1).await, StatusCode::SEE_OTHER);
+    assert_eq!(holds(), 0.99);
+    propose(&mut root, "0.97").await;
+    assert_eq!(activate(&mut root, 2).await, StatusCode::SEE_OTHER, "policy does not ask for another");
+    assert_eq!(holds(), 0.97);
+    assert!(root.get("/console/learning").await.text.contains("Roll back to this"));
+    assert_eq!(activate(&mut root, 1).await, StatusCode::SEE_OTHER);
+    assert_eq!(holds(), 0.99, "rolled back");
+    let note = store::AuditFilter { actor: Some(Actor::new("user:chen")), ..Default::default() };
+    let notes = store.audit_events(&note, &store::Page::first(20)).await.unwrap().items;
+    assert!(notes.iter().any(|event| event.note.action == "console.propose_policy"), "{notes:?}");
+
+    // Four eyes: another person than the author, whoever the author is; also through the service's own call.
+    let four = domain::Policy {
+        scope: domain::PolicyScope::Global,
+        number: 3,
+        eyes: domain::Eyes::Four,
+        ..server.live.policy_for([&NodeId("shop".into()), &NodeId("erp".into())], None).unwrap()
+    };
+    let by_root = Actor::new("user:root");
+    let batch = Batch::new(now(), &by_root, "policy").with(Mutation::AddPolicy { policy: four });
+    server.live.commit(&batch).await.unwrap();
+    assert_eq!(activate(&mut other, 3).await, StatusCode::SEE_OTHER);
+    propose(&mut root, "0.95").await;
+    let page = root.get("/console/learning").await;
+    assert!(page.text.contains("another person puts it in use"), "{}", page.text);
+    assert_eq!(activate(&mut root, 4).await, StatusCode::CONFLICT, "not by the one who wrote it");
+    let writer = Writer::new(&by_root);
+    let around = server.live.activate_policy(&domain::PolicyScope::Global, 4, None, &writer).await;
+    assert!(around.unwrap_err().to_string().contains("NEEDS_SECOND_PERSON"), "nor by any other way");
+    assert_eq!(holds(), 0.99, "not yet");
+    assert_eq!(activate(&mut chen, 4).await, StatusCode::SEE_OTHER, "an approver is another person");
+    assert_eq!(holds(), 0.95);
+    assert_eq!(activate(&mut root, 1).await, StatusCode::SEE_OTHER, "back takes nobody else");
     assert_eq!(holds(), 0.99, "rolled back");
     assert!(before > 0 && links().await <= before, "people's work aside, a stricter machine links no more");
     let mine = root.get("/console/learning").await.field("token");
@@ -696,6 +728,120 @@ async fn thresholds_are_tried_proposed_activated_by_another_and_rolled_back() {
         root.get("/console/learning").await.text.contains("role=\"alert\""),
         "too few labels are said to be so"
     );
+}
+
+/// Answers to questions about goods in two sizes, as if they had been asked: a hundred the same, a hundred different.
+async fn many_answers(server: &Server) {
+    let by = Actor::new("user:li");
+    let mut batch = Batch::new(now(), &by, "decide");
+    for number in 0..50 {
+        let (b, g, s) = (number / 25, (number / 2) % 10, number % 2);
+        for (round, there) in ["B", "C"].iter().enumerate() {
+            let node = if *there == "B" { "store" } else { "erp" };
+            for (verdict, size) in [(Verdict::Same, s), (Verdict::Different, 1 - s)] {
+                let (sku, other) = (
+                    domain::SkuKey::new("shop", &format!("A{b}{g}{s}")),
+                    domain::SkuKey::new(node, &format!("{there}{b}{g}{size}")),
+                );
+                let id = format!("d{number}-{round}-{size}");
+                batch = batch.with(Mutation::AddDecision {
+                    decision: domain::Decision {
+                        id: domain::DecisionId::new(&id),
+                        review: Some(domain::ReviewId::new(&format!("r{id}"))),
+                        sku,
+                        other: Some(other),
+                        master: None,
+                        verdict,
+                        reason: String::new(),
+                        actor: by.clone(),
+                        seen: "{}".to_owned(),
+                        at: now(),
+                        undone: None,
+                    },
+                });
+            }
+        }
+    }
+    server.live.commit(&batch).await.unwrap();
+}
+
+/// Until it is so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..1_200 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("it never came: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scorer_is_learnt_used_by_a_second_person_while_the_service_runs_and_rolled_back() {
+    let server = Server::new().await;
+    server.goods(&goods()).await;
+    let store = server.live.store();
+    store.create_user("root", Role::Admin, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    store.create_user("chen", Role::Approver, PASSWORD, &Actor::new("test"), now()).await.unwrap();
+    // Another server of the same store.
+    let twin = Live::new(engine(), store.clone(), Options::default());
+    twin.build().await.unwrap();
+    tokio::spawn({
+        let twin = twin.clone();
+        async move { twin.follow_scorer().await }
+    });
+    let shipped = server.live.engine().scorer_version().to_owned();
+    many_answers(&server).await;
+    let (mut root, mut chen) = (server.logged_in("root").await, server.logged_in("chen").await);
+    let token = root.get("/console/learning").await.field("token");
+    let early = root.post("/console/learning/scorers", &[("token", &token)]).await;
+    assert_eq!(early.status, StatusCode::CONFLICT, "nothing was trained: {}", early.text);
+    root.post("/console/learning/train", &[("token", &token)]).await;
+    until("a trained scorer", async || {
+        let page = root.get("/console/learning").await;
+        assert!(!page.text.contains("role=\"alert\""), "{}", page.text);
+        page.text.contains("Propose this scorer")
+    })
+    .await;
+    let page = root.get("/console/learning").await;
+    assert!(page.text.contains("links would come") && page.text.contains("scorer in use"), "{}", page.text);
+    let proposed = root.post("/console/learning/scorers", &[("token", &token)]).await;
+    assert_eq!(proposed.status, StatusCode::SEE_OTHER, "{}", proposed.text);
+    assert_eq!(server.live.engine().scorer_version(), shipped, "proposed, not used");
+
+    let own = root.post("/console/learning/scorers/1/use", &[("token", &token)]).await;
+    assert_eq!(own.status, StatusCode::CONFLICT, "not by the one who proposed it");
+    let shown = chen.get("/console/learning/scorers/1").await;
+    assert!(shown.text.contains("Put in use") && shown.text.contains("Held-back quarter"), "{}", shown.text);
+    let links = async || store.count_links(domain::LinkCause::Auto, 0.0).await.unwrap();
+    let before = links().await;
+    let theirs = shown.field("token");
+    let used = chen.post("/console/learning/scorers/1/use", &[("token", &theirs)]).await;
+    assert_eq!(used.status, StatusCode::SEE_OTHER, "{}", used.text);
+    let tuned = store.scorer(1).await.unwrap().unwrap().title;
+    assert!(tuned.starts_with(&shipped) && tuned.contains("+tuned-"), "{tuned}");
+    until("the scorer in use", async || server.live.engine().scorer_version() == tuned).await;
+    // The running service answers by it: what it says of a pair names it.
+    let query = live::Query::Sku(domain::SkuKey::new("shop", "A000"));
+    let (found, _) =
+        server.live.find(&query, &live::Wanted { most: 5, ..live::Wanted::default() }).await.unwrap();
+    assert!(!found.is_empty(), "it still finds");
+    until("the other server", async || twin.engine().scorer_version() == tuned).await;
+    // A restart goes on with it.
+    let again = Live::new(engine(), store.clone(), Options::default());
+    again.build().await.unwrap();
+    assert_eq!(again.engine().scorer_version(), tuned);
+
+    // Back, by one person.
+    let page = root.get("/console/learning").await;
+    assert!(page.text.contains("Roll back to this"), "{}", page.text);
+    let back = root.post("/console/learning/scorers/0/use", &[("token", &token)]).await;
+    assert_eq!(back.status, StatusCode::SEE_OTHER, "{}", back.text);
+    until("the scorer of before", async || server.live.engine().scorer_version() == shipped).await;
+    until("its links", async || links().await == before).await;
+    let again = root.post("/console/learning/scorers/1/use", &[("token", &token)]).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "what was agreed to before takes nobody else");
+    assert_eq!(store.verify().await.unwrap(), []);
 }
 
 /// The master of a SKU.

@@ -1,7 +1,7 @@
 //! What the machine may do by itself.
 
 use crate::words::words;
-use crate::{Confidence, NodeId, ZonePolicy};
+use crate::{Actor, Confidence, NodeId, ZonePolicy};
 use serde::{Deserialize, Serialize};
 
 /// What a policy covers.
@@ -33,7 +33,7 @@ impl PolicyScope {
 }
 
 words!(
-    /// How many people it takes to merge confirmed masters.
+    /// How many people it takes to merge confirmed masters, and to put another policy in use.
     Eyes {
         /// One person.
         Two = "two",
@@ -53,10 +53,13 @@ pub struct Policy {
     pub zones: ZonePolicy,
     /// Mean confidence that the known pairs across two groups must reach for the groups to be joined.
     pub group_mean: Confidence,
-    /// How many people it takes to merge confirmed masters.
+    /// How many people it takes to merge confirmed masters, and to put another policy in use.
     pub eyes: Eyes,
     /// Why it was written.
     pub description: String,
+    /// Who wrote it; the store fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Actor>,
     /// Whether it is the one that holds.
     pub activity: Activity,
 }

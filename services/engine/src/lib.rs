@@ -37,11 +37,12 @@ pub use score::{Explanation, Language, explain};
 use embed::Encoder;
 use normalize::Normalizer;
 use score::Model;
+use std::sync::Arc;
 
 /// Opened models, ready to answer; cheap to share between threads.
 pub struct Engine {
     normalizer: &'static Normalizer,
-    encoder: Encoder,
+    encoder: Arc<Encoder>,
     model: Model,
 }
 
@@ -58,6 +59,17 @@ impl Engine {
     /// Of the scorer that gives the confidences.
     pub fn scorer_version(&self) -> &str {
         &self.model.version
+    }
+
+    /// The same engine with another scorer, given as JSON ([`Engine::scorer_json`]); encoder and cache are shared.
+    pub fn with_scorer(&self, json: &str) -> Result<Engine, EngineError> {
+        let model = Model::from_json(json)?;
+        Ok(Engine { normalizer: self.normalizer, encoder: self.encoder.clone(), model })
+    }
+
+    /// The scorer as it is kept.
+    pub fn scorer_json(model: &Model) -> String {
+        serde_json::to_string(model).expect("a model is plain data")
     }
 
     pub fn normalizer(&self) -> &'static Normalizer {

@@ -7,6 +7,7 @@ use normalize::Normalizer;
 use score::Model;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -78,7 +79,7 @@ impl Engine {
     ) -> Result<Engine, EngineError> {
         let model = open_scorer(models, &options.scorer)?;
         embed::runtime::ensure(models, |line| progress.note(line))?;
-        Ok(Engine { normalizer: Normalizer::shared(), encoder: Encoder::open(models)?, model })
+        Ok(Engine { normalizer: Normalizer::shared(), encoder: Arc::new(Encoder::open(models)?), model })
     }
 
     /// An engine that can prepare candidates and features but not score: what training starts from.
@@ -86,7 +87,7 @@ impl Engine {
         embed::runtime::ensure(models, |line| progress.note(line))?;
         Ok(Engine {
             normalizer: Normalizer::shared(),
-            encoder: Encoder::open(models)?,
+            encoder: Arc::new(Encoder::open(models)?),
             model: Model::blank(),
         })
     }

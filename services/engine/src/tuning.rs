@@ -152,7 +152,9 @@ impl Engine {
             known: names,
             alone: reader(alone),
         });
-        model.version = version(&self.model.version, "tuned", &[fit, held], options);
+        // Readers that were fitted before are replaced: they are no part of it.
+        let base = self.model.version.split("+tuned-").next().unwrap_or_default();
+        model.version = version(base, "tuned", &[fit, held], options);
         let before = self.answers(&self.model, held, progress)?;
         // A file of held-back labels is the better sample to calibrate on, where it is large enough: folds are about products
         // that a fit never saw, and a file may be about known ones.

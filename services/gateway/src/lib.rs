@@ -272,6 +272,7 @@ async fn run(live: Live, mut stopping: channel::Receiver<bool>) {
     };
     tokio::select! {
         () = work => {}
+        () = live.follow_scorer() => {}
         _ = stopping.wait_for(|stop| *stop) => {}
     }
 }

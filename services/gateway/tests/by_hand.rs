@@ -261,6 +261,34 @@ async fn a_policy_is_simulated_before_it_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_with_four_eyes_takes_another_caller_to_be_replaced() {
+    let at = Clients::new().await;
+    let key = at.running.key(store::Role::Admin, &[]).await;
+    let (mut ann, mut bob) =
+        (PolicyServiceClient::new(at.running.admin()), PolicyServiceClient::new(at.running.with(&key)));
+    let policy = v1::Policy {
+        scope: Some(v1::PolicyScope { scope: Some(v1::policy_scope::Scope::Global(v1::GlobalScope {})) }),
+        auto_threshold: 0.9,
+        review_threshold: 0.15,
+        group_mean: 0.6,
+        four_eyes: true,
+        ..v1::Policy::default()
+    };
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let create = v1::CreatePolicyRequest { policy: Some(policy.clone()), ..Default::default() };
+        names.push(ann.create_policy(create).await.unwrap().into_inner().policy.unwrap().name);
+    }
+    let activate = |name: &str| v1::ActivatePolicyRequest { name: name.to_owned(), ..Default::default() };
+    ann.activate_policy(activate(&names[0])).await.expect("nothing asks for another person yet");
+    let refused = ann.activate_policy(activate(&names[1])).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("NEEDS_SECOND_PERSON"), "{refused:?}");
+    assert!(bob.activate_policy(activate(&names[1])).await.unwrap().into_inner().policy.unwrap().active);
+    ann.activate_policy(activate(&names[0])).await.expect("back to what was agreed to");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backup_is_restored_under_the_running_server() {
     let mut at = Clients::new().await;
     let mut admin = AdminServiceClient::new(at.running.admin());

@@ -162,7 +162,7 @@ impl Live {
     }
 
     fn candidates(&self, world: &crate::service::World, row: u32) -> Vec<Candidate> {
-        let model = self.engine().scorer_version();
+        let model = world.engine.scorer_version();
         let key = &world.graph.records[row as usize];
         let of = |(other, state): (u32, engine::PairState)| {
             let other = &world.graph.records[other as usize];

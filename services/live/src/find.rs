@@ -106,7 +106,7 @@ impl Live {
         self.compute(move |live| {
             live.read(|world| {
                 let node = outside.and_then(|node| world.graph.number_of(&node));
-                let found = world.graph.score_name(&live.0.engine, &asked, node)?;
+                let found = world.graph.score_name(&world.engine, &asked, node)?;
                 Ok((select(world, found, &asked, &wanted), world.ledger.sequence))
             })?
         })
@@ -125,7 +125,7 @@ impl Live {
         let mut explanation = None;
         if explain {
             let alone = self.read(|world| {
-                self.engine().explain_with(left, right, &rules.zones, Some(&world.graph.statistics))
+                world.engine.explain_with(left, right, &rules.zones, Some(&world.graph.statistics))
             })??;
             // The weights are those of the pair alone; what counts is the confidence among its rivals.
             explanation = Some(Explanation {
@@ -163,7 +163,7 @@ impl Live {
         self.compute(move |live| {
             let pair = [(left, right)];
             let mut scores = live.read(|world| {
-                live.engine().score_pairs_with(&pair, &rules.zones, &world.graph.statistics)
+                world.engine.score_pairs_with(&pair, &rules.zones, &world.graph.statistics)
             })??;
             let score = scores.pop().ok_or_else(|| LiveError::GivenUp("no score".to_owned()))?;
             Ok(Judged {
@@ -199,7 +199,7 @@ impl Live {
                 return Ok((live.judged(&a, &b, state, &rules, true)?, linked));
             }
             let alone = live.read(|world| {
-                live.engine().explain_with(&a, &b, &rules.zones, Some(&world.graph.statistics))
+                world.engine.explain_with(&a, &b, &rules.zones, Some(&world.graph.statistics))
             })??;
             let judged = Judged {
                 confidence: Confidence::saturating(alone.confidence),

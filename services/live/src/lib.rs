@@ -28,6 +28,7 @@ mod people;
 mod revert;
 mod rivals;
 mod rules;
+mod scorers;
 mod service;
 mod simulate;
 

@@ -92,6 +92,7 @@ impl Rules {
             group_mean: self.group_mean,
             eyes: self.eyes,
             description: "built in".to_owned(),
+            author: None,
             activity: Activity::Active,
         }
     }
@@ -123,6 +124,7 @@ mod tests {
             group_mean: Confidence::saturating(0.6),
             eyes: Eyes::Two,
             description: String::new(),
+            author: None,
             activity: Activity::Active,
         }
     }

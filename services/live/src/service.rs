@@ -52,10 +52,14 @@ const FLOODED_SHARE: usize = 6;
 pub(crate) struct World {
     pub graph: Graph,
     pub ledger: Ledger,
+    /// What the graph was scored with, and its number in the store.
+    pub engine: Arc<Engine>,
+    pub scorer: i64,
 }
 
 pub(crate) struct Inner {
-    pub engine: Arc<Engine>,
+    /// With the scorer of the models folder.
+    pub shipped: Arc<Engine>,
     pub store: Store,
     pub options: Options,
     world: RwLock<Option<World>>,
@@ -137,7 +141,7 @@ impl Live {
     /// A service over a store; every call says [`LiveError::Building`] until [`Live::build`] is done.
     pub fn new(engine: Arc<Engine>, store: Store, options: Options) -> Live {
         Live(Arc::new(Inner {
-            engine,
+            shipped: engine,
             store,
             options,
             world: RwLock::new(None),
@@ -154,8 +158,9 @@ impl Live {
         &self.0.store
     }
 
-    pub fn engine(&self) -> &Engine {
-        &self.0.engine
+    /// With the scorer that is in use. Never asked for while the world is read: see [`World::engine`].
+    pub fn engine(&self) -> Arc<Engine> {
+        self.lock_world().as_ref().map_or(&self.0.shipped, |world| &world.engine).clone()
     }
 
     pub fn is_ready(&self) -> bool {
@@ -264,25 +269,34 @@ impl Live {
     #[tracing::instrument(name = "full run", level = "debug", skip_all)]
     async fn full_run(&self) -> Result<World> {
         let (ledger, skus) = Ledger::load(&self.0.store).await?;
-        let many = ledger.many_nodes();
-        let graph = self
-            .compute(move |live| {
-                let fit = live.0.engine.fit(&skus, &many, &live.0.options.retrieval, &engine::Quiet)?;
-                Ok(Graph::new(fit, &skus, &many))
-            })
-            .await?;
-        Ok(World { graph, ledger })
+        let (scorer, engine) = self.scorer_in_use().await?;
+        let graph = self.fitted(&engine, skus, ledger.many_nodes()).await?;
+        Ok(World { graph, ledger, engine, scorer })
+    }
+
+    pub(crate) async fn fitted(
+        &self,
+        engine: &Arc<Engine>,
+        skus: Vec<LocalSku>,
+        many: Vec<domain::NodeId>,
+    ) -> Result<Graph> {
+        let engine = engine.clone();
+        self.compute(move |live| {
+            let fit = engine.fit(&skus, &many, &live.0.options.retrieval, &engine::Quiet)?;
+            Ok(Graph::new(fit, &skus, &many))
+        })
+        .await
     }
 
     /// A full run over everything and its groups: joins what fits now, and with [`Splits::Made`] parts what does not.
     pub async fn regroup(&self, splits: Splits) -> Result<()> {
-        let _one = self.0.refitting.lock().await;
+        let _one = self.refitting().await;
         self.renew_world().await?;
         self.link_all(self.all_keys()?, splits).await
     }
 
     /// Puts a full run in the place of the world as it is.
-    async fn renew_world(&self) -> Result<()> {
+    pub(crate) async fn renew_world(&self) -> Result<()> {
         let mut world = self.full_run().await?;
         let writing = self.write().await;
         let last = self.0.store.last_sequence().await?;
@@ -291,6 +305,11 @@ impl Live {
         *self.lock_world_mut() = Some(world);
         self.catch_up(&writing).await?;
         self.change(|world| world.graph.is_flooded = false)
+    }
+
+    /// One full run at a time.
+    pub(crate) async fn refitting(&self) -> MutexGuard<'_, ()> {
+        self.0.refitting.lock().await
     }
 
     /// Of the records that take part in matching, in order.
@@ -310,7 +329,7 @@ impl Live {
         self.compute(|live| {
             live.change(|world| {
                 world.graph.propose_all();
-                world.graph.score_all(&live.0.engine);
+                world.graph.score_all(&world.engine);
             })
         })
         .await
@@ -390,7 +409,7 @@ impl Live {
     /// Puts changed records into the graph and scores what is around them. Finding goes on meanwhile: the world is held only
     /// while something is written into it.
     fn renew(&self, renewal: Renewal) -> Result<FxHashSet<SkuKey>> {
-        let engine = &self.0.engine;
+        let engine = &*self.engine();
         let renewed: Vec<(SkuKey, Option<LocalSku>)> = renewal.skus.into_iter().collect();
         let read: Vec<ReadRecord> = self.read(|world| {
             let skus: Vec<&LocalSku> = renewed.iter().filter_map(|(_, sku)| sku.as_ref()).collect();
@@ -523,7 +542,7 @@ impl Live {
             let draft = self
                 .compute(move |live| {
                     live.read(|world| {
-                        let World { graph, ledger } = world;
+                        let World { graph, ledger, .. } = world;
                         Planner { graph, ledger, policies: &ledger.policies, splits, changed: &also_changed }
                             .draft(&keys)
                     })

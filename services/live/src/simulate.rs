@@ -1,13 +1,18 @@
-//! What a policy would change, without changing anything.
+//! What a policy or a scorer would change, without changing anything.
 
-use crate::draft::{Outcome, Planner, Splits};
+use crate::draft::{Planner, Splits};
 use crate::error::Result;
+use crate::graph::Graph;
+use crate::ledger::Ledger;
+use crate::rules::Policies;
 use crate::service::Live;
 use domain::{Activity, Policy, SkuKey};
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What the machine would do otherwise under a policy, people's decisions held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulated {
     /// Pairs that it would link and does not under the policies that hold.
     pub links_gained: usize,
@@ -20,7 +25,7 @@ pub struct Simulated {
 }
 
 /// Some of the pairs that would change hands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     pub gained: Vec<(SkuKey, SkuKey)>,
     pub lost: Vec<(SkuKey, SkuKey)>,
@@ -40,36 +45,69 @@ impl Live {
                 let held = &world.ledger.policies;
                 let mut tried = held.clone();
                 tried.apply(&candidate);
-                let changed = FxHashSet::default();
-                let outcome = |policies| {
-                    let (graph, ledger) = (&world.graph, &world.ledger);
-                    Planner { graph, ledger, policies, splits: Splits::Made, changed: &changed }.outcome()
-                };
-                let (now, then) = (outcome(held), outcome(&tried));
-                let key = |row: u32| world.graph.records[row as usize].key.clone();
-                let named = |pairs: &mut dyn Iterator<Item = &(u32, u32)>| {
-                    let mut named: Vec<_> = pairs.map(|(left, right)| (key(*left), key(*right))).collect();
-                    named.sort();
-                    named.truncate(most);
-                    named
-                };
-                let changes = Changes {
-                    gained: named(&mut then.links.difference(&now.links)),
-                    lost: named(&mut now.links.difference(&then.links)),
-                };
-                (compared(&now, &then), changes)
+                let of = |policies| outcome(&world.graph, &world.ledger, policies);
+                compared(&of(held), &of(&tried), most)
+            })
+        })
+        .await
+    }
+
+    /// The same for another scorer, given as JSON: everything is scored by it, beside what is there.
+    pub async fn shadow_scorer(&self, json: &str, most: usize) -> Result<(Simulated, Changes)> {
+        let engine = Arc::new(self.engine().with_scorer(json)?);
+        let (ledger, skus) = Ledger::load(self.store()).await?;
+        let graph = self.fitted(&engine, skus, ledger.many_nodes()).await?;
+        self.compute(move |live| {
+            let then = outcome(&graph, &ledger, &ledger.policies);
+            live.read(|world| {
+                let now = outcome(&world.graph, &world.ledger, &world.ledger.policies);
+                compared(&now, &then, most)
             })
         })
         .await
     }
 }
 
-fn compared(now: &Outcome, then: &Outcome) -> Simulated {
-    Simulated {
+type Pairs = FxHashSet<(SkuKey, SkuKey)>;
+
+/// What the machine makes of everything, by keys.
+struct Made {
+    links: Pairs,
+    questions: Pairs,
+    contradicted: usize,
+}
+
+fn outcome(graph: &Graph, ledger: &Ledger, policies: &Policies) -> Made {
+    let changed = FxHashSet::default();
+    let made = Planner { graph, ledger, policies, splits: Splits::Made, changed: &changed }.outcome();
+    let key = |row: u32| graph.records[row as usize].key.clone();
+    let named = |pairs: FxHashSet<(u32, u32)>| -> Pairs {
+        pairs
+            .into_iter()
+            .map(|(a, b)| (key(a), key(b)))
+            .map(|(a, b)| if a < b { (a, b) } else { (b, a) })
+            .collect()
+    };
+    Made { links: named(made.links), questions: named(made.questions), contradicted: made.contradicted }
+}
+
+fn compared(now: &Made, then: &Made, most: usize) -> (Simulated, Changes) {
+    let simulated = Simulated {
         links_gained: then.links.difference(&now.links).count(),
         links_lost: now.links.difference(&then.links).count(),
         reviews_gained: then.questions.difference(&now.questions).count(),
         reviews_lost: now.questions.difference(&then.questions).count(),
         decisions_contradicted: then.contradicted,
-    }
+    };
+    let first = |pairs: &mut dyn Iterator<Item = &(SkuKey, SkuKey)>| {
+        let mut first: Vec<_> = pairs.cloned().collect();
+        first.sort();
+        first.truncate(most);
+        first
+    };
+    let changes = Changes {
+        gained: first(&mut then.links.difference(&now.links)),
+        lost: first(&mut now.links.difference(&then.links)),
+    };
+    (simulated, changes)
 }

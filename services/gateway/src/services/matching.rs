@@ -29,7 +29,8 @@ async fn find(shared: &Shared, message: &v1::FindMatchesRequest) -> Result<v1::F
     };
     let (found, sequence) = shared.live.find(&query, &wanted).await?;
     let language = convert::language(&message.language_code);
-    let model = shared.live.engine().scorer_version();
+    let engine = shared.live.engine();
+    let model = engine.scorer_version();
     Ok(v1::FindMatchesResponse {
         matches: found.iter().map(|found| convert::found(found, model, language)).collect(),
         change_sequence: sequence.0,
@@ -77,7 +78,8 @@ impl v1::match_service_server::MatchService for Matching {
                 let left = convert::parse_query("left", &message.left)?;
                 let right = convert::parse_query("right", &message.right)?;
                 let judged = shared.live.score_pair(&left, &right).await?;
-                let model = shared.live.engine().scorer_version();
+                let engine = shared.live.engine();
+                let model = engine.scorer_version();
                 let evidence = Some(convert::evidence(&judged, model, convert::language("")));
                 Ok(v1::ScorePairResponse { evidence })
             })
@@ -106,7 +108,8 @@ impl v1::match_service_server::MatchService for Matching {
                     decisions
                         .extend(paged.items.iter().filter(about).map(|row| names::decision(&row.value.id)));
                 }
-                let model = shared.live.engine().scorer_version();
+                let engine = shared.live.engine();
+                let model = engine.scorer_version();
                 let language = convert::language(&message.language_code);
                 let evidence = Some(convert::evidence(&judged, model, language));
                 Ok(v1::ExplainMatchResponse { evidence, linked, decisions })

@@ -67,6 +67,7 @@ impl v1::policy_service_server::PolicyService for Policies {
                     group_mean: convert::share("policy.group_mean", from.group_mean)?,
                     eyes: if from.four_eyes { Eyes::Four } else { Eyes::Two },
                     description: from.description.clone(),
+                    author: None,
                     activity: Activity::Inactive,
                     scope,
                 };
@@ -143,10 +144,7 @@ impl v1::policy_service_server::PolicyService for Policies {
                 }
                 let writer = caller.writer(&message.request_id, &message, &message.name);
                 let expected = message.expected_active_version;
-                let mutation = Mutation::ActivatePolicy { scope: scope.clone(), number, expected };
-                let mut batch = Batch::new(now(), caller.actor(), "policy").with(mutation);
-                (batch.request, batch.audit) = (writer.request, writer.audit);
-                let ack = shared.live.commit(&batch).await?;
+                let ack = shared.live.activate_policy(&scope, number, expected, &writer).await?;
                 let row = shared.policy(&scope, number).await?;
                 let policy = Some(convert::policy(&row.value, Some(&row)));
                 Ok(v1::ActivatePolicyResponse { policy, change_sequence: ack.last.0 })

@@ -120,7 +120,8 @@ impl v1::review_service_server::ReviewService for Reviews {
                     // All reasons, as things are now; the confidence stays that of the question.
                     let (sku, other) = (live::Query::Sku(row.value.sku.clone()), live::Query::Sku(other));
                     if let Ok((judged, _)) = shared.live.explain(&sku, &other).await {
-                        let model = shared.live.engine().scorer_version();
+                        let engine = shared.live.engine();
+                        let model = engine.scorer_version();
                         let language = convert::language(&message.language_code);
                         let now = convert::evidence(&judged, model, language);
                         if let Some(evidence) = &mut review.evidence {

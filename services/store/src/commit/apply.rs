@@ -195,7 +195,8 @@ impl Work {
                 found: Version(next - 1),
             });
         }
-        let policy = Policy { activity: Activity::Inactive, ..policy.clone() };
+        let author = Some(batch.actor.clone());
+        let policy = Policy { author, activity: Activity::Inactive, ..policy.clone() };
         if let Some(row) = self.policies.put(policy, Expect::Absent, batch.at)? {
             self.changes.push(Change::Policy(row));
         }

@@ -39,7 +39,7 @@ suite! {
         links_are_found_from_both_sides, revisions_tell_the_history, a_node_narrows;
     reviews: the_queue_gives_the_most_valuable, leases_end, held_reviews_are_renewed_released_reassigned,
         two_stewards_never_get_the_same, filters_and_stats, one_question_at_a_time;
-    rules: decisions_hold_until_undone, policies_are_numbered_and_activated;
+    rules: decisions_hold_until_undone, policies_are_numbered_and_activated, one_scorer_is_in_use;
     logs: the_log_tells_everything, a_trimmed_log_says_so, writers_leave_no_gap, followers_are_woken, requests_repeat,
         parallel_requests_are_kept_once, a_dry_run_keeps_nothing, the_audit_log_is_read, positions_are_kept,
         a_dropped_write_is_whole_or_absent;

@@ -137,6 +137,7 @@ pub fn policy(scope: PolicyScope, number: i64) -> Policy {
         group_mean: Confidence::saturating(0.6),
         eyes: Eyes::Two,
         description: "as measured".into(),
+        author: None,
         activity: Activity::Inactive,
     }
 }

@@ -3,7 +3,7 @@ use crate::refused;
 use crate::support::words::*;
 use domain::*;
 use store::StoreError as E;
-use store::{DecisionFilter, Deleted, Mutation, Page};
+use store::{AuditFilter, DecisionFilter, Deleted, Mutation, Page, SHIPPED};
 
 pub async fn decisions_hold_until_undone(f: Fixture) {
     let mut all = batch(1).with(put_node("a")).with(put_node("b"));
@@ -89,5 +89,41 @@ pub async fn policies_are_numbered_and_activated(f: Fixture) {
     assert_eq!(numbers, [2, 1, 1]);
     let one = f.store.policy(&PolicyScope::Global, 1).await.unwrap().unwrap();
     assert_eq!(one.value.activity, Activity::Inactive);
+    assert_eq!(one.value.author, Some(batch(1).actor), "who wrote it is kept");
     assert_eq!(f.store.verify().await.unwrap(), []);
+}
+
+pub async fn one_scorer_is_in_use(f: Fixture) {
+    let (ann, bob) = (actor("ann"), actor("bob"));
+    assert_eq!(f.store.scorer_in_use().await.unwrap(), SHIPPED);
+    for (number, title) in [(1, "a+tuned-1"), (2, "a+tuned-2")] {
+        let made = f.store.add_scorer(title, "{}", "{\"labels\":3}", &ann, at(number)).await.unwrap();
+        assert_eq!(made, number);
+    }
+    assert_eq!(f.store.scorer_in_use().await.unwrap(), SHIPPED, "kept, not used");
+    f.store.use_scorer(1, SHIPPED, &bob, at(3)).await.unwrap();
+    refused!(f.store.use_scorer(2, SHIPPED, &bob, at(4)).await, E::Precondition { .. });
+    refused!(f.store.use_scorer(9, 1, &bob, at(4)).await, E::NotFound { .. });
+    assert_eq!(f.store.scorer_in_use().await.unwrap(), 1, "a refusal changes nothing");
+    f.store.use_scorer(2, 1, &ann, at(5)).await.unwrap();
+    let all = f.store.scorers(10).await.unwrap();
+    let told: Vec<_> = all.iter().map(|one| (one.number, one.in_use, one.used.clone())).collect();
+    assert_eq!(told, [(2, true, Some((at(5), ann.clone()))), (1, false, Some((at(3), bob)))]);
+    assert_eq!((all[0].title.as_str(), &all[0].author), ("a+tuned-2", &ann));
+    assert_eq!(f.store.scorer_body(2).await.unwrap().unwrap(), "{}");
+    f.store.use_scorer(SHIPPED, 2, &ann, at(6)).await.unwrap();
+    assert_eq!(f.store.scorer_in_use().await.unwrap(), SHIPPED);
+    let noted = f.store.audit_events(&AuditFilter::default(), &Page::first(10)).await.unwrap().items;
+    let noted: Vec<_> =
+        noted.iter().map(|event| format!("{} {}", event.note.action, event.note.subject)).collect();
+    assert_eq!(
+        noted,
+        [
+            "use_scorer scorers/0",
+            "use_scorer scorers/2",
+            "use_scorer scorers/1",
+            "propose_scorer scorers/2",
+            "propose_scorer scorers/1"
+        ]
+    );
 }
