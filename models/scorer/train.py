@@ -33,7 +33,7 @@ SECOND = ["first_logit", "first_rank_worst", "first_margin_min", "first_margin_m
 PAIR_COUNT = 76
 GATE = 22  # cross_script: 1 where one name is Chinese and the other is not
 # Sets that a without-NAME scorer is made for: the ones that evaluation measures.
-HELD = ["abt_buy", "amazon_google", "cn-pos-shops", "coatings-erp", "hk-pricewatch-trilingual", "pricerunner_electronics", "demo", "market", "kitchens", "tills"]
+HELD = ["abt_buy", "amazon_google", "cn-pos-shops", "coatings-erp", "hk-pricewatch-trilingual", "pricerunner_electronics", "demo", "market", "kitchens", "tills", "depot"]
 
 
 # Share of links with a rival above which a set says nothing about calibration (see rival_share).

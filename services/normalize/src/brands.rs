@@ -20,6 +20,8 @@ pub(crate) struct Names {
     /// Chinese brands by how they sound ([`tokens::sound`]), for names typed by ear (立帮 for 立邦).
     by_sound: FxHashMap<String, Vec<Heard>>,
     trade_of_head: FxHashMap<String, &'static str>,
+    /// An owner and a brand of its own.
+    owned: Vec<(usize, usize)>,
 }
 
 struct Heard {
@@ -198,6 +200,11 @@ const ORDINARY: &[&str] = &[
     "knife",
     "camel",
     "panda",
+    "bull",
+    "black & white",
+    "cup noodles",
+    "cup noodle",
+    "long life",
     "gunner",
     "breeze",
     "chief",
@@ -265,8 +272,9 @@ impl Names {
                 }
                 by_spelling.entry(spelling.clone()).or_insert(brand);
                 let is_latin = spelling.is_ascii();
-                let ordinary = ordinary_words.contains(&spelling)
+                let ordinary = (ordinary_words.contains(&spelling) && !(is_latin && spelling.contains(' ')))
                     || ORDINARY.contains(&spelling.as_str())
+                    || spelling.bytes().all(|b| b.is_ascii_digit())
                     || (is_latin && characters <= 2);
                 if (2..=4).contains(&characters) && spelling.chars().all(is_han) {
                     let brands = by_sound.entry(tokens::sound(&spelling)).or_default();
@@ -313,11 +321,23 @@ impl Names {
             .map(|row| (folder.canonical(row.get(0)), row.get(1)))
             .filter(|(head, _)| head.chars().count() >= 2)
             .collect();
-        Names { words: Dictionary::new(words), brands, by_spelling, leading, by_sound, trade_of_head }
+        let owned = lexicon::rows(lexicon::BRAND_OWNERS)
+            .flat_map(|row| {
+                let known = |name: &str| by_spelling.get(&folder.canonical(name)).copied();
+                let owner = known(row.get(0));
+                row.list(1).filter_map(|brand| owner.zip(known(brand))).collect::<Vec<_>>()
+            })
+            .collect();
+        Names { words: Dictionary::new(words), brands, by_spelling, leading, by_sound, trade_of_head, owned }
     }
 
     pub(crate) fn canonical(&self, brand: usize) -> &SmolStr {
         &self.brands[brand].canonical
+    }
+
+    /// Owners and the brands of theirs that goods are also called by alone, by their canonical names.
+    pub(crate) fn owned(&self) -> impl Iterator<Item = (&SmolStr, &SmolStr)> {
+        self.owned.iter().map(|(owner, brand)| (self.canonical(*owner), self.canonical(*brand)))
     }
 
     /// Every brand spelling, for the segmenter.
@@ -343,6 +363,8 @@ impl Names {
                 | "no brand"
                 | "null"
                 | "unbranded"
+                | "generic"
+                | "own brand"
                 | "自有"
                 | "未知"
         ) {
@@ -576,6 +598,19 @@ mod tests {
         check(None, "康冰红茶500ml", Some(("康师傅", KnownName)));
         check(None, "康乐球", None);
         check(None, "3M胶带", Some(("3m", KnownName)));
+        check(None, "Red Bull Energy Drink 250ml", Some(("红牛", KnownName)));
+        check(None, "补水啦西柚555ml", None);
+        check(Some("Generic"), "HDMI cable 5m", None);
+    }
+
+    /// A brand of `brand_owners.tsv` that brands.tsv does not hold would be passed over in silence.
+    #[test]
+    fn owners_and_their_brands_are_known() {
+        let named: usize = crate::lexicon::rows(crate::lexicon::BRAND_OWNERS).map(|row| row.list(1).count()).sum();
+        let known: Vec<_> = Normalizer::shared().owned_brands().collect();
+        assert_eq!(known.len(), named);
+        assert!(known.iter().all(|(owner, brand)| owner != brand));
+        assert!(known.contains(&("洋河", "海之蓝")));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub(crate) const ABBREVIATIONS: &str = include_str!("../../../datasets/lexicons/abbreviations.tsv");
 pub(crate) const ALIASES: &str = include_str!("../../../datasets/lexicons/aliases.tsv");
 pub(crate) const BRANDS: &str = include_str!("../../../datasets/lexicons/brands.tsv");
+pub(crate) const BRAND_OWNERS: &str = include_str!("../../../datasets/lexicons/brand_owners.tsv");
 pub(crate) const BRANDS_HK: &str = include_str!("../../../datasets/lexicons/brands_hk.tsv");
 pub(crate) const CLAIMS: &str = include_str!("../../../datasets/lexicons/claims.tsv");
 pub(crate) const HEADS: &str = include_str!("../../../datasets/lexicons/heads.tsv");

@@ -94,6 +94,11 @@ impl Normalizer {
         self.folder.canonical(text)
     }
 
+    /// Owners and the brands of theirs that goods are also called by alone (洋河, 海之蓝), by their canonical names.
+    pub fn owned_brands(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names.owned().map(|(owner, brand)| (owner.as_str(), brand.as_str()))
+    }
+
     /// Everything one local SKU says.
     pub fn parse(&self, sku: &LocalSku) -> ParsedName {
         let mut parsed = self.read(&Source::of(sku, &self.folder)).parsed;

@@ -26,6 +26,10 @@ pub(crate) fn read(text: &str, at: usize, context: &Context, reading: &mut Readi
     let value = match *prefix {
         // Outer diameter of plastic pipe to its nominal one (GB/T 18742).
         "de" => nominal_of_outer(number.value)?,
+        // The trade in PP-R pipe says dn of the outer diameter too.
+        "dn" if text.contains("ppr") || text.contains("pp-r") => {
+            nominal_of_outer(number.value).unwrap_or(number.value)
+        }
         _ => number.value,
     };
     if *dimension == Dimension::Screw {

@@ -762,6 +762,11 @@ impl<'a> Scanner<'a> {
                 if is_run_together(text, element.high, unit) {
                     return Some(StatedKind::Case);
                 }
+                // `60W equivalent` is how bright an LED lamp is, not what it draws.
+                let rest = self.text[element.end..].trim_start();
+                if dimension == Dimension::Power && (rest.starts_with("equiv") || rest.starts_with("eq.")) {
+                    return Some(StatedKind::Case);
+                }
                 let (dimension, factor) = self.in_context(element, unit, dimension, factor)?;
                 let quantity = Quantity {
                     dimension,

@@ -420,6 +420,12 @@ mod tests {
         check("妙洁M橡胶手套", &["size:m"]);
         check("L型扳手套装", &["!size:l"]);
         check("洗衣液(送香皂)", &["=洗衣液"]);
+        check("牛油火锅底料", &["!flavour:火锅"]);
+        check("英雄203墨水蓝黑", &["colour:墨蓝", "!colour:水蓝"]);
+        check("鸡翅", &["!part:全翅"]);
+        check("舒肤佳柠檬香皂115g", &["!scent:柠檬香"]);
+        check("百吉福奶酪棒原味100g", &["flavour:原味", "!flavour:奶酪"]);
+        check("狗粮1.8kg 全犬种", &["!age:全犬"]);
     }
 
     #[test]

@@ -2,8 +2,12 @@
 //! equal nor different.
 
 use crate::corpus::{Amount, Profile, Said};
+use crate::corpus::hash;
 use domain::{Dimension, Mark, quantity::close};
+use normalize::Normalizer;
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
+use std::sync::OnceLock;
 
 /// How two statements of one kind stand to each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,6 +169,16 @@ pub fn mass_to_volume(left: &Profile, right: &Profile) -> f32 {
     if apart < 0.16 { 1.0 } else { -apart.min(3.0) }
 }
 
+/// One of two brands is the other's owner ([`Normalizer::owned_brands`]).
+pub fn is_owned(a: u32, b: u32) -> bool {
+    static OWNED: OnceLock<FxHashSet<(u32, u32)>> = OnceLock::new();
+    let owned = OWNED.get_or_init(|| {
+        let pairs = Normalizer::shared().owned_brands().map(|(owner, brand)| (hash(owner), hash(brand)));
+        pairs.flat_map(|(owner, brand)| [(owner, brand), (brand, owner)]).collect()
+    });
+    owned.contains(&(a, b))
+}
+
 /// 海天蚝油260 and 海天蚝油700g: tills leave out the unit. One bare number on the side without mass and volume, one amount
 /// on the other, and no unit under which the two agree.
 pub fn bare_amount(left: &Profile, right: &Profile) -> Option<Dimension> {
@@ -190,7 +204,7 @@ pub fn bare_amount(left: &Profile, right: &Profile) -> Option<Dimension> {
             (0.9..=1.12).contains(&ratio)
         };
         let agrees = [1.0, 1000.0, 500.0, 50.0].into_iter().any(near)
-            || stated.packs.iter().any(|n| near(1.0 / f64::from(*n)));
+            || stated.packs.iter().any(|n| f64::from(*n) == number || near(1.0 / f64::from(*n)));
         (silent && plain && is_content && !agrees).then_some(amount.dimension)
     };
     compare(left, right).or_else(|| compare(right, left))

@@ -30,6 +30,8 @@ pub struct Profile {
     pub words_weight: f32,
     pub brand: Option<(u32, BrandSource)>,
     pub brand_text: SmolStr,
+    /// The same as [`whole`](Self::whole) is compared with.
+    pub brand_compact: Box<[u16]>,
     pub head: Option<u32>,
     /// Sorted by dimension.
     pub quantities: Box<[Amount]>,
@@ -370,6 +372,7 @@ impl Corpus {
             words_weight: words.iter().map(Word::rarity).sum(),
             words,
             brand: name.brand.as_ref().map(|b| (hash(&b.canonical), b.source)),
+            brand_compact: name.brand.as_ref().map(|b| compact(&b.canonical)).unwrap_or_default(),
             brand_text: name.brand.as_ref().map(|b| b.canonical.clone()).unwrap_or_default(),
             head: name.head.as_ref().map(|h| hash(h)),
             quantities: quantities.into(),

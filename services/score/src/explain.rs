@@ -3,7 +3,7 @@
 //! (`=` agrees, `≠` differs, `~` partly, `?` stated on one side only), so it needs no language.
 
 use crate::attributes::{self, Relation};
-use crate::corpus::{Amount, Said};
+use crate::corpus::{Amount, Said, hash};
 use crate::veto::{Veto, snake};
 use domain::quantity::close;
 use domain::{Dimension, ParsedName, Zone};
@@ -88,10 +88,19 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
     };
     let brand = |n: &ParsedName| n.brand.as_ref().map(|b| b.canonical.to_string()).unwrap_or_default();
     let head = |n: &ParsedName| n.head.as_ref().map(|h| h.to_string()).unwrap_or_default();
-    for (kind, l, r) in [("brand", brand(left), brand(right)), ("head", head(left), head(right))] {
-        let relation = text_relation(&l, &r);
-        push(kind, relation, l, r);
-    }
+    let (l, r) = (brand(left), brand(right));
+    let relation = match text_relation(&l, &r) {
+        // As in the features: an owner and its brand, or a brand that the other name holds too.
+        Relation::Contradicts
+            if attributes::is_owned(hash(&l), hash(&r)) || right.folded.contains(&l) || left.folded.contains(&r) =>
+        {
+            Relation::Compatible
+        }
+        found => found,
+    };
+    push("brand", relation, l, r);
+    let (l, r) = (head(left), head(right));
+    push("head", text_relation(&l, &r), l, r);
     let mut dimensions: Vec<_> =
         left.quantities.iter().chain(&right.quantities).map(|q| q.dimension).collect();
     dimensions.sort();

@@ -493,7 +493,13 @@ fn ends_unmatched(left: &Profile, right: &Profile, end: impl Fn(&[u16], usize) -
     f32::from(u8::from(missing(left, right)) + u8::from(missing(right, left))) / 2.0
 }
 
-/// 1 same brand, -1 two different ones, 0 unknown; a brand that only one side states scores by whether the other's
+/// The other's name holds the brand that was read of this one.
+fn is_named(own: &Profile, other: &Profile) -> bool {
+    let brand = &own.brand_compact;
+    !brand.is_empty() && other.whole.windows(brand.len()).any(|window| window == &**brand)
+}
+
+/// 1 same brand, -1 two different ones, 0 unknown or an owner's and one of its own; a brand that only one side states scores by whether the other's
 /// text holds it.
 fn brands(left: &Profile, right: &Profile) -> (f32, f32, f32) {
     match (left.brand, right.brand) {
@@ -502,6 +508,11 @@ fn brands(left: &Profile, right: &Profile) -> (f32, f32, f32) {
             let likeness = indel::normalized_similarity(x.chars(), y.chars()) as f32;
             let relation = if a.0 == b.0 || x.contains(y) || y.contains(x) {
                 1.0
+            } else if is_named(left, right) || is_named(right, left) {
+                // 洋河 and 洋河海之蓝, of which 海之蓝 was read.
+                if attributes::is_owned(a.0, b.0) { 1.0 } else { 0.5 }
+            } else if attributes::is_owned(a.0, b.0) {
+                0.0
             } else if a.1 == BrandSource::UnknownField || b.1 == BrandSource::UnknownField {
                 // An unknown brand may be another spelling of a known one.
                 -0.5
@@ -513,9 +524,7 @@ fn brands(left: &Profile, right: &Profile) -> (f32, f32, f32) {
         (None, None) => (0.0, 0.0, 0.0),
         _ => {
             let (with, without) = if left.brand.is_some() { (left, right) } else { (right, left) };
-            let brand = crate::corpus::compact(&with.brand_text);
-            let found = !brand.is_empty() && without.whole.windows(brand.len()).any(|w| w == &*brand);
-            (0.0, 0.0, if found { 1.0 } else { -1.0 })
+            (0.0, 0.0, if is_named(with, without) { 1.0 } else { -1.0 })
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What two names state, compared: relations, vetoes and symmetry, one table each. Names are put together by hand, so
 //! that this room is tested without normalisation.
 
-use domain::{Dimension, Pack, ParsedName, Quantity, Token, TokenKind, Variant};
+use domain::{Brand, BrandSource, Dimension, Pack, ParsedName, Quantity, Token, TokenKind, Variant};
 use score::features::{self, Likeness};
 use score::{Corpus, Profile, Veto, veto};
 
@@ -84,6 +84,8 @@ fn only_stated_contradictions_are_vetoes() {
     check_veto("蚝油 #700", "蚝油 mass:700", None);
     check_veto("蚝油 #071", "蚝油 mass:700", None);
     check_veto("饮料 #500 x24", "饮料 volume:330", None);
+    check_veto("茶 #160", "茶 mass:500 x160", None);
+    check_veto("茶 #160", "茶 mass:500 x80", Some("mass"));
     check_veto("手套 size=l", "手套 size=xl", Some("size"));
     check_veto("手套 size=m", "手套 size=m-l", None);
     check_veto("二锅头 alcohol:43", "erguotou percent:56", Some("alcohol"));
@@ -112,6 +114,30 @@ fn features_do_not_depend_on_the_side() {
                 assert!(x.is_finite() && (x - y).abs() < 1e-5, "{name}: {x} and {y} for {left} ~ {right}");
             }
         }
+    }
+}
+
+#[test]
+fn an_owners_brand_does_not_contradict_its_own() {
+    let brand = |brand: &str, words: &str| {
+        let mut parsed = name(words);
+        parsed.brand = Some(Brand { canonical: brand.into(), source: BrandSource::KnownName });
+        parsed
+    };
+    let at = features::PAIR.iter().position(|feature| *feature == "brand").expect("a feature");
+    for (left, right, expected) in [
+        (brand("洋河", "洋河海之蓝"), brand("海之蓝", "海之蓝"), 1.0),
+        (brand("伊利", "纯牛奶"), brand("金典", "纯牛奶"), 0.0),
+        (brand("伊利", "纯牛奶"), brand("蒙牛", "纯牛奶"), -1.0),
+        (brand("安慕希", "酸奶"), brand("金典", "酸奶"), -1.0),
+        (brand("农夫", "农夫东方树叶"), brand("东方树叶", "茉莉花茶"), 0.5),
+    ] {
+        let names = [left, right];
+        let corpus = Corpus::count(&names);
+        let (a, b) = (corpus.profile(&names[0], None), corpus.profile(&names[1], None));
+        let mut row = [0.0f32; features::PAIR.len()];
+        features::fill(&a, &b, Likeness::of(&a, &b, 0.4), &mut row);
+        assert_eq!(row[at], expected, "{} ~ {}", names[0].canonical, names[1].canonical);
     }
 }
 

@@ -112,7 +112,10 @@ fn by_trade() {
     check("6分铜球阀", "Pipe:20");
     check("铜球阀DN20", "Pipe:20");
     check("铜球阀3/4\"", "Pipe:20");
+    check("ppr弯头dn20", "Pipe:15");
     check("镀锌管1-1/2寸", "Pipe:40");
+    check("led灯泡e27 60w equivalent 8w", "Power:8");
+    check("red label 160 tea bags", "x160");
     check("5号拉链", "Zip:5");
     check("5号电池", "Size:5");
     check("AA电池", "Size:5");
