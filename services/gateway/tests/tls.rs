@@ -128,7 +128,7 @@ async fn a_client_has_to_show_a_certificate_where_that_is_asked() {
     // at the first call, with the server's alert or, where the call was being sent just then, without.
     for config in [own.trusted(), showing(&other)] {
         let refused = served.ask("https", Some(config)).await.unwrap_err();
-        assert!(refused.contains("transport error"), "{refused}");
+        assert!(refused.contains("ransport"), "{refused}");
     }
     // Who was refused has held up nobody.
     served.ask("https", Some(showing(&clients))).await.unwrap();

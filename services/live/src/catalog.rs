@@ -2,6 +2,7 @@
 
 use crate::draft::Splits;
 use crate::error::{LiveError, Result};
+use crate::owed::Left;
 use crate::service::{Live, Writer, machine};
 use domain::{
     CatalogSku, Link, LocalSku, Master, MasterId, MasterState, MatchState, Node, Review, ReviewState,
@@ -56,13 +57,15 @@ impl Live {
             .filter(|(_, effect)| **effect != Effect::Nothing)
             .map(|(write, _)| write.sku.key.clone())
             .collect();
-        let ack = self.store().commit(&batch).await?;
+        let owed = self.owe_changed(&changed);
+        let (ack, owed) = owed.committed(self.store().commit(&batch).await)?;
         if ack.replay == Replay::Fresh && !changed.is_empty() {
             let touched = self.catch_up(&writing).await?;
             self.linked(writing, touched, &changed).await?;
         } else {
             drop(writing);
         }
+        owed.paid();
         let keys: Vec<SkuKey> = writes.iter().map(|write| write.sku.key.clone()).collect();
         Ok((self.saved(&keys).await?, effects, ack))
     }
@@ -122,7 +125,7 @@ impl Live {
         let writing = self.write().await;
         let all: Vec<SkuKey> = keys.iter().map(|(key, _)| key.clone()).collect();
         let mut attempts = 0;
-        let ack = loop {
+        let (ack, owed) = loop {
             self.catch_up(&writing).await?;
             let mut batch = writer.batch("delete");
             let links = self.store().links_of(&all).await?;
@@ -131,8 +134,9 @@ impl Live {
                 batch.mutations.push(Mutation::DeleteSku { key: key.clone(), expect: *expect });
             }
             attempts += 1;
-            match self.store().commit(&batch).await {
-                Err(error) if attempts < ATTEMPTS && is_about_others(&error, "sku") => {}
+            let owed = self.owe(Left::default());
+            match owed.committed(self.store().commit(&batch).await) {
+                Err(LiveError::Store(error)) if attempts < ATTEMPTS && is_about_others(&error, "sku") => {}
                 done => break done?,
             }
         };
@@ -140,6 +144,7 @@ impl Live {
             let touched = self.catch_up(&writing).await?;
             self.linked(writing, touched, &FxHashSet::default()).await?;
         }
+        owed.paid();
         Ok(ack)
     }
 
@@ -194,11 +199,12 @@ impl Live {
     pub async fn undelete_sku(&self, key: &SkuKey, expect: Expect, writer: &Writer) -> Result<(Saved, Ack)> {
         let writing = self.write().await;
         let batch = writer.batch("undelete").with(Mutation::UndeleteSku { key: key.clone(), expect });
-        let ack = self.store().commit(&batch).await?;
+        let (ack, owed) = self.owe_changed(&FxHashSet::from_iter([key.clone()])).committed(self.store().commit(&batch).await)?;
         if ack.replay == Replay::Fresh {
             let touched = self.catch_up(&writing).await?;
             self.linked(writing, touched, &FxHashSet::from_iter([key.clone()])).await?;
         }
+        owed.paid();
         let mut saved = self.saved(std::slice::from_ref(key)).await?;
         Ok((saved.remove(0), ack))
     }
@@ -212,7 +218,7 @@ impl Live {
     ) -> Result<(Stored<Node>, Ack)> {
         let writing = self.write().await;
         let mut attempts = 0;
-        let (before, ack) = loop {
+        let (before, ack, owed) = loop {
             self.catch_up(&writing).await?;
             let before = self.read(|world| world.ledger.nodes.get(&node.id).cloned())?;
             let mut batch = writer.batch("node").with(Mutation::PutNode { node: node.clone(), expect });
@@ -220,9 +226,12 @@ impl Live {
                 self.withdraw_questions_of(node, &mut batch)?;
             }
             attempts += 1;
-            match self.store().commit(&batch).await {
-                Err(error) if attempts < ATTEMPTS && is_about_others(&error, "node") => {}
-                done => break (before, done?),
+            match self.owe(Left::default()).committed(self.store().commit(&batch).await) {
+                Err(LiveError::Store(error)) if attempts < ATTEMPTS && is_about_others(&error, "node") => {}
+                done => {
+                    let (ack, owed) = done?;
+                    break (before, ack, owed);
+                }
             }
         };
         let mut touched = self.catch_up(&writing).await?;
@@ -237,6 +246,7 @@ impl Live {
         if !touched.is_empty() {
             self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
+        owed.paid();
         let stored = self.store().node(&node.id).await?;
         Ok((stored.ok_or_else(|| LiveError::not_found("node", &node.id))?, ack))
     }

@@ -24,6 +24,7 @@ mod graph;
 mod ledger;
 mod near;
 pub mod notes;
+mod owed;
 mod people;
 mod revert;
 mod rivals;

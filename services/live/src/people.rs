@@ -122,12 +122,14 @@ impl Live {
     async fn decide_alone(&self, writing: &Writing<'_>, answer: &Answer, writer: &Writer) -> Result<Decided> {
         let mut step = self.answer(answer, writer).await?;
         step.batch.response = step.decision.id.as_str().as_bytes().to_vec();
-        let ack = self.store().commit(&step.batch).await?;
+        let owed = self.owe_touched(&step.touched);
+        let (ack, owed) = owed.committed(self.store().commit(&step.batch).await)?;
         let mut touched = self.catch_up(writing).await?;
         touched.extend(step.touched);
         if ack.replay == Replay::Fresh {
             self.link(writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
+        owed.paid();
         self.outcome(&step.decision.id, step.needs_second_person, ack).await
     }
 
@@ -586,13 +588,14 @@ impl Live {
                     .push(Mutation::PutReview { review: open, expect: Expect::Version(row.version) });
             }
         }
-        let ack = self.store().commit(&batch).await?;
-        touched.extend(self.catch_up(&writing).await?);
         touched.extend(seen.members);
         touched.extend(seen.moved);
+        let (ack, owed) = self.owe_touched(&touched).committed(self.store().commit(&batch).await)?;
+        touched.extend(self.catch_up(&writing).await?);
         if ack.replay == Replay::Fresh {
             self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
+        owed.paid();
         self.outcome(id, false, ack).await
     }
 
@@ -693,11 +696,12 @@ impl Live {
         if writer.trial == Trial::Yes {
             return Ok(self.store().dry_run(&batch).await?);
         }
-        let ack = self.store().commit(&batch).await?;
+        let (ack, owed) = self.owe_touched(&touched).committed(self.store().commit(&batch).await)?;
         touched.extend(self.catch_up(&writing).await?);
         if ack.replay == Replay::Fresh {
             self.link(&writing, touched, &FxHashSet::default(), Splits::Held, &machine()).await?;
         }
+        owed.paid();
         Ok(ack)
     }
 

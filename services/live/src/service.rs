@@ -1,13 +1,14 @@
 //! The service: one world in memory that follows the store, one writer at a time.
 //!
 //! A write is two commits: what the caller said (durable then), and what linking makes of it. A process that dies between
-//! the two leaves SKUs in state `not_run`, which the next start links.
+//! the two leaves SKUs in state `not_run`, which the next start links; a write that fails between them, [`crate::owed`].
 
 use crate::draft::{Planner, Splits};
 use crate::error::{LiveError, Result};
 use crate::graph::{Graph, Group, Lost};
 use crate::ledger::{Ledger, Renewal};
 use crate::near::{Change, Changes, Moved, has_say};
+use crate::owed::{Debts, Left};
 use domain::{Actor, Confidence, LocalSku, MatchState, Sequence, SkuKey, Timestamp, ZonePolicy};
 use engine::{Engine, PairState, ReadRecord};
 use rayon::prelude::*;
@@ -69,6 +70,7 @@ pub(crate) struct Inner {
     refitting: Mutex<()>,
     /// Whether what the next full run finds is to be linked: a write of this server waits for it.
     to_be_linked: AtomicBool,
+    pub(crate) debts: Debts,
     seed: u64,
     counter: AtomicU64,
 }
@@ -149,6 +151,7 @@ impl Live {
             position: watch::Sender::new(Sequence(0)),
             refitting: Mutex::new(()),
             to_be_linked: AtomicBool::new(false),
+            debts: Debts::default(),
             seed: RandomState::new().hash_one(now().0),
             counter: AtomicU64::new(0),
         }))
@@ -514,13 +517,43 @@ impl Live {
         })
     }
 
+    /// Links what was never looked at, and around what changed.
+    pub(crate) async fn link_left(&self, left: Left) -> Result<()> {
+        let writing = self.write().await;
+        self.catch_up(&writing).await?;
+        drop(writing);
+        if self.0.to_be_linked.load(Ordering::Acquire) || !self.is_mature()? {
+            self.0.to_be_linked.store(true, Ordering::Release);
+            self.learn_anew();
+        }
+        let (keys, changed) = self.read(|world| {
+            let there = |key: &SkuKey| world.ledger.skus.contains_key(key);
+            let changed: FxHashSet<SkuKey> = left.changed.into_iter().filter(there).collect();
+            let mut keys = unlinked(&world.ledger);
+            keys.extend(left.touched.into_iter().filter(there).chain(changed.iter().cloned()));
+            keys.sort();
+            keys.dedup();
+            (keys, changed)
+        })?;
+        self.link_some(keys, &changed, Splits::Held).await
+    }
+
     /// Links many SKUs, some at a time; others write in between.
     async fn link_all(&self, keys: Vec<SkuKey>, splits: Splits) -> Result<()> {
+        self.link_some(keys, &FxHashSet::default(), splits).await
+    }
+
+    async fn link_some(
+        &self,
+        keys: Vec<SkuKey>,
+        changed: &FxHashSet<SkuKey>,
+        splits: Splits,
+    ) -> Result<()> {
         for some in keys.chunks(LINKED_AT_ONCE) {
             let writing = self.write().await;
             let mut touched = self.catch_up(&writing).await?;
             touched.extend(some.iter().cloned());
-            self.link(&writing, touched, &FxHashSet::default(), splits, &machine()).await?;
+            self.link(&writing, touched, changed, splits, &machine()).await?;
         }
         Ok(())
     }
@@ -572,8 +605,9 @@ impl Live {
         }
         tracing::warn!(
             skus = touched.len(),
-            "linking was given up: others kept writing; the SKUs stay not_run"
+            "linking was given up: others kept writing; it is tried again"
         );
+        drop(self.owe(Left { touched, changed: changed.clone() }));
         Ok(())
     }
 
@@ -611,7 +645,8 @@ impl Live {
             while !live.is_mature().unwrap_or(true) || live.0.to_be_linked.load(Ordering::Acquire) {
                 live.wait_for_calm().await;
                 if let Err(error) = live.learn_once().await {
-                    tracing::warn!(%error, "learning from what is new failed; it is tried at the next write");
+                    tracing::warn!(%error, "learning from what is new failed; it is tried again");
+                    drop(live.owe(Left::default()));
                     return;
                 }
             }
@@ -643,9 +678,15 @@ impl Live {
     /// Follows the log for ever: what other servers write is found here a moment later.
     pub async fn follow(&self) -> Result<()> {
         loop {
+            self.settle().await?;
+            let mut log = self.0.store.follow(self.position());
             // One change is news enough: `catch_up` reads them all.
-            match self.0.store.follow(self.position()).next(1).await {
-                Ok(_) => {
+            let heard = tokio::select! {
+                heard = log.next(1) => heard.map(drop),
+                () = self.0.debts.some() => continue,
+            };
+            match heard {
+                Ok(()) => {
                     let writing = self.write().await;
                     self.catch_up(&writing).await?;
                     drop(writing);
