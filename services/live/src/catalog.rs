@@ -199,7 +199,9 @@ impl Live {
     pub async fn undelete_sku(&self, key: &SkuKey, expect: Expect, writer: &Writer) -> Result<(Saved, Ack)> {
         let writing = self.write().await;
         let batch = writer.batch("undelete").with(Mutation::UndeleteSku { key: key.clone(), expect });
-        let (ack, owed) = self.owe_changed(&FxHashSet::from_iter([key.clone()])).committed(self.store().commit(&batch).await)?;
+        let (ack, owed) = self
+            .owe_changed(&FxHashSet::from_iter([key.clone()]))
+            .committed(self.store().commit(&batch).await)?;
         if ack.replay == Replay::Fresh {
             let touched = self.catch_up(&writing).await?;
             self.linked(writing, touched, &FxHashSet::from_iter([key.clone()])).await?;

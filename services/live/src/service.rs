@@ -543,12 +543,7 @@ impl Live {
         self.link_some(keys, &FxHashSet::default(), splits).await
     }
 
-    async fn link_some(
-        &self,
-        keys: Vec<SkuKey>,
-        changed: &FxHashSet<SkuKey>,
-        splits: Splits,
-    ) -> Result<()> {
+    async fn link_some(&self, keys: Vec<SkuKey>, changed: &FxHashSet<SkuKey>, splits: Splits) -> Result<()> {
         for some in keys.chunks(LINKED_AT_ONCE) {
             let writing = self.write().await;
             let mut touched = self.catch_up(&writing).await?;
@@ -603,10 +598,7 @@ impl Live {
                 Err(error) => return Err(error.into()),
             }
         }
-        tracing::warn!(
-            skus = touched.len(),
-            "linking was given up: others kept writing; it is tried again"
-        );
+        tracing::warn!(skus = touched.len(), "linking was given up: others kept writing; it is tried again");
         drop(self.owe(Left { touched, changed: changed.clone() }));
         Ok(())
     }

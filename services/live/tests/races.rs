@@ -74,7 +74,9 @@ async fn who_hangs_up_leaves_nothing_unlinked() {
         let patience = Duration::from_micros(200 * number as u64);
         let writer = tester();
         cut += usize::from(
-            tokio::time::timeout(patience, world.live.put_skus(std::slice::from_ref(&write), &writer)).await.is_err(),
+            tokio::time::timeout(patience, world.live.put_skus(std::slice::from_ref(&write), &writer))
+                .await
+                .is_err(),
         );
     }
     assert!(cut > 5, "only {cut} of {} hung up in time", late.len());

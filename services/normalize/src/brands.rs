@@ -606,7 +606,8 @@ mod tests {
     /// A brand of `brand_owners.tsv` that brands.tsv does not hold would be passed over in silence.
     #[test]
     fn owners_and_their_brands_are_known() {
-        let named: usize = crate::lexicon::rows(crate::lexicon::BRAND_OWNERS).map(|row| row.list(1).count()).sum();
+        let named: usize =
+            crate::lexicon::rows(crate::lexicon::BRAND_OWNERS).map(|row| row.list(1).count()).sum();
         let known: Vec<_> = Normalizer::shared().owned_brands().collect();
         assert_eq!(known.len(), named);
         assert!(known.iter().all(|(owner, brand)| owner != brand));

@@ -1,8 +1,8 @@
 //! What two names state, kind by kind. Unknown is its own answer: an attribute that one side does not state is neither
 //! equal nor different.
 
-use crate::corpus::{Amount, Profile, Said};
 use crate::corpus::hash;
+use crate::corpus::{Amount, Profile, Said};
 use domain::{Dimension, Mark, quantity::close};
 use normalize::Normalizer;
 use rustc_hash::FxHashSet;

@@ -92,7 +92,9 @@ pub fn statements(left: &ParsedName, right: &ParsedName) -> Vec<Statement> {
     let relation = match text_relation(&l, &r) {
         // As in the features: an owner and its brand, or a brand that the other name holds too.
         Relation::Contradicts
-            if attributes::is_owned(hash(&l), hash(&r)) || right.folded.contains(&l) || left.folded.contains(&r) =>
+            if attributes::is_owned(hash(&l), hash(&r))
+                || right.folded.contains(&l)
+                || left.folded.contains(&r) =>
         {
             Relation::Compatible
         }
