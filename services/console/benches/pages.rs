@@ -74,7 +74,12 @@ fn look(browser: &mut Chromium, address: &str) -> (Vec<Duration>, Vec<Duration>)
 
 fn main() {
     let skus = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(20_000);
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(run(skus));
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(run(skus));
 }
 
 async fn run(skus: usize) {
@@ -89,7 +94,11 @@ async fn run(skus: usize) {
     let live = Live::new(engine, store, Options::default());
     let clock = Instant::now();
     live.build().await.unwrap();
-    println!("{skus} SKUs of {} products, linked in {:.0} s", goods::products(), clock.elapsed().as_secs_f64());
+    println!(
+        "{skus} SKUs of {} products, linked in {:.0} s",
+        goods::products(),
+        clock.elapsed().as_secs_f64()
+    );
     let router = console::router(live.clone(), Settings::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());

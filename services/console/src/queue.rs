@@ -81,17 +81,24 @@ pub async fn show(
     let broken = |error| Failure::of_store(view, error);
     let filter = part.filter(&person);
     let whole = ReviewFilter::default();
-    let stats = store.queue_stats(&whole, now()).await.map_err(broken)?;
-    let late = ReviewFilter { opened_until: Some(now().plus_seconds(-86_400 * LATE)), ..whole };
-    let late = store.queue_stats(&late, now()).await.map_err(broken)?;
-    let here = store.queue_stats(&filter, now()).await.map_err(broken)?;
-    let nodes = store.nodes(Deleted::Hidden, &Page::first(1_000)).await.map_err(broken)?.items;
-    let nodes: Vec<NodeId> = nodes.into_iter().map(|node| node.value.id).collect();
-    let waiting = store.reviews(&filter, &Page::first(SHOWN)).await.map_err(broken)?.items;
+    let late =
+        ReviewFilter { opened_until: Some(now().plus_seconds(-86_400 * LATE)), ..ReviewFilter::default() };
+    let second = ReviewFilter { evidence_has: vec![notes::AGREED.to_owned()], ..ReviewFilter::default() };
+    let (some, hundred, thousand) = (Page::first(SHOWN), Page::first(100), Page::first(1_000));
+    // Beside each other: of a long queue each takes a while.
+    let (stats, late, here, waiting, second, nodes) = tokio::try_join!(
+        store.queue_stats(&whole, now()),
+        store.queue_stats(&late, now()),
+        store.queue_stats(&filter, now()),
+        store.reviews(&filter, &some),
+        store.reviews(&second, &hundred),
+        store.nodes(Deleted::Hidden, &thousand),
+    )
+    .map_err(broken)?;
+    let nodes: Vec<NodeId> = nodes.items.into_iter().map(|node| node.value.id).collect();
+    let (waiting, second) = (waiting.items, second.items.len());
     let names = Names::of(store, &waiting).await.map_err(broken)?;
     let own = held_by(&shared, &person).await?;
-    let second = ReviewFilter { evidence_has: vec![notes::AGREED.to_owned()], ..ReviewFilter::default() };
-    let second = store.reviews(&second, &Page::first(100)).await.map_err(broken)?.items.len();
 
     let waits = stats.open + stats.claimed + stats.deferred;
     let is_late = late.open + late.claimed + late.deferred;

@@ -381,11 +381,14 @@ pub fn review(row: &Stored<Review>) -> v1::Review {
         ReviewState::Withdrawn => State::Withdrawn,
     };
     let note: Evidence = live::notes::read(&review.evidence);
+    // An audit measures the machine by people who do not know what it thinks.
+    let is_blind = note.audit && matches!(review.state, ReviewState::Open | ReviewState::Claimed);
+    let evidence = (!is_blind).then(|| kept_evidence(review.confidence.get(), &note, &review.model));
     v1::Review {
         name: names::review(&review.id),
         sku: names::sku(&review.sku),
         master: names::master(&review.master),
-        evidence: Some(kept_evidence(review.confidence.get(), &note, &review.model)),
+        evidence,
         value: review.value,
         state: state.into(),
         assignee: review.assignee.as_ref().map(ToString::to_string).unwrap_or_default(),

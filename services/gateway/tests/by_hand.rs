@@ -342,3 +342,35 @@ async fn a_backup_is_restored_under_the_running_server() {
     assert!(found.iter().any(|one| one.sku.as_ref().unwrap().name == sku), "{found:?}");
     at.is_sound().await;
 }
+
+/// An audit is judged blind through the API too; what the machine thought is told with the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_does_not_tell_the_machines_opinion() {
+    let mut at = Clients::new().await;
+    let drawn =
+        at.running.live.draw_audit(1.0, &live::Writer::new(&domain::Actor::new("test"))).await.unwrap();
+    assert!(drawn > 3, "{drawn} drawn");
+    let list = |states: Vec<i32>| v1::ListReviewsRequest {
+        page_size: 500,
+        filter: Some(v1::ReviewFilter { states, ..Default::default() }),
+        ..Default::default()
+    };
+    let open = vec![v1::review::State::Open.into()];
+    let waiting = at.reviews.list_reviews(list(open)).await.unwrap().into_inner().reviews;
+    let blind: Vec<&v1::Review> = waiting.iter().filter(|review| review.evidence.is_none()).collect();
+    assert_eq!(blind.len(), drawn);
+    let name = blind[0].name.clone();
+    let got = v1::GetReviewRequest { name: name.clone(), ..Default::default() };
+    let got = at.reviews.get_review(got).await.unwrap().into_inner().review.unwrap();
+    assert!(got.evidence.is_none(), "{:?}", got.evidence);
+    let decide = v1::DecideReviewRequest {
+        name: name.clone(),
+        verdict: v1::Verdict::Same.into(),
+        etag: got.etag,
+        ..Default::default()
+    };
+    at.reviews.decide_review(decide).await.unwrap();
+    let got = v1::GetReviewRequest { name, ..Default::default() };
+    let got = at.reviews.get_review(got).await.unwrap().into_inner().review.unwrap();
+    assert!(got.evidence.unwrap().confidence >= 0.85, "told afterwards");
+}
