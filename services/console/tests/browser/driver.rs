@@ -87,6 +87,10 @@ impl Chromium {
     }
 
     pub fn call(&mut self, method: &str, params: Value) -> Value {
+        self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.last += 1;
         let id = self.last;
         let mut message = json!({ "id": id, "method": method, "params": params });
@@ -101,8 +105,8 @@ impl Chromium {
             };
             let mut answer: Value = serde_json::from_str(&text).unwrap();
             if answer["id"] == json!(id) {
-                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-                return answer["result"].take();
+                let error = answer["error"].take();
+                return if error.is_null() { Ok(answer["result"].take()) } else { Err(error) };
             }
             match answer["method"].as_str() {
                 Some("Runtime.exceptionThrown") => {
@@ -146,11 +150,11 @@ impl Chromium {
         action(self);
         let begun = Instant::now();
         loop {
-            // While pages change there may be nothing to ask.
+            // While pages change there may be nothing to ask, or what was asked goes away with its page.
             let params =
                 json!({ "expression": "!window.before && document.readyState", "returnByValue": true });
-            let state = self.call("Runtime.evaluate", params);
-            if state["result"]["value"] == "complete" {
+            let state = self.try_call("Runtime.evaluate", params);
+            if state.is_ok_and(|state| state["result"]["value"] == "complete") {
                 return;
             }
             assert!(begun.elapsed() < PATIENCE, "no new page came: {}", self.text("document.body.innerText"));
