@@ -30,7 +30,7 @@ pub struct Profile {
     pub words_weight: f32,
     pub brand: Option<(u32, BrandSource)>,
     pub brand_text: SmolStr,
-    /// The same as [`whole`](Self::whole) is compared with.
+    /// The brand as it would stand in another name's [`whole`](Self::whole).
     pub brand_compact: Box<[u16]>,
     pub head: Option<u32>,
     /// Sorted by dimension.

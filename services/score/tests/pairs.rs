@@ -1,5 +1,5 @@
 //! What two names state, compared: relations, vetoes and symmetry, one table each. Names are put together by hand, so
-//! that this room is tested without normalisation.
+//! that this room is tested without normalisation; of that it only asks which brands belong to which owner.
 
 use domain::{Brand, BrandSource, Dimension, Pack, ParsedName, Quantity, Token, TokenKind, Variant};
 use score::features::{self, Likeness};
