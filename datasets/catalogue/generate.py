@@ -1227,7 +1227,8 @@ def generate(families, args):
     for n, kind in nodes:
         mine = [x for x in records if x[0] == n]
         rng.shuffle(mine)
-        letter = chr(ord("A") + [m for m, _ in nodes].index(n))
+        at = [m for m, _ in nodes].index(n)
+        letter = chr(ord("A") + at % 26) + (str(at // 26) + "-" if at >= 26 else "")
         start = rng.randint(1, 900)
         for i, x in enumerate(mine):
             out.append((n, f"{letter}{start + i:06d}") + tuple(x[1:]))

@@ -19,7 +19,7 @@ pub async fn show(axum::extract::State(shared): State, person: Person) -> Result
     let view = person.view;
     let broken = |error| Failure::of_store(view, error);
     let store = shared.live.store();
-    let pending = ReviewFilter { evidence_has: vec![notes::AGREED.to_owned()], ..ReviewFilter::default() };
+    let pending = ReviewFilter { agreed: Some(true), ..ReviewFilter::default() };
     let pending = store.reviews(&pending, &Page::first(SHOWN)).await.map_err(broken)?.items;
     let names = Names::of(store, &pending).await.map_err(broken)?;
     let mut lines = Vec::with_capacity(pending.len());

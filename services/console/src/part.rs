@@ -86,9 +86,7 @@ impl Part {
 
     /// What may be claimed: what waits for a second person has a page of its own.
     pub fn claimable(&self, person: &Person) -> ReviewFilter {
-        let mut filter = ReviewFilter { assignee: None, ..self.filter(person) };
-        filter.evidence_lacks.push(notes::AGREED.to_owned());
-        filter
+        ReviewFilter { assignee: None, agreed: Some(false), ..self.filter(person) }
     }
 
     fn fields_of(&self) -> [(&'static str, &str); 7] {

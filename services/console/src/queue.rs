@@ -18,9 +18,6 @@ use store::{Claim, Deleted, Page, ReviewFilter, StoreError};
 const SHOWN: usize = 50;
 /// Questions that one person may hold at once.
 pub const MOST_HELD: usize = 100;
-/// Days after which a question has waited too long.
-const LATE: i64 = 7;
-
 /// What the lines of a list of questions need to know.
 pub struct Names {
     skus: BTreeMap<SkuKey, (String, Option<String>)>,
@@ -81,27 +78,28 @@ pub async fn show(
     let broken = |error| Failure::of_store(view, error);
     let filter = part.filter(&person);
     let whole = ReviewFilter::default();
-    let late =
-        ReviewFilter { opened_until: Some(now().plus_seconds(-86_400 * LATE)), ..ReviewFilter::default() };
-    let second = ReviewFilter { evidence_has: vec![notes::AGREED.to_owned()], ..ReviewFilter::default() };
+    let second = ReviewFilter { agreed: Some(true), ..ReviewFilter::default() };
     let (some, hundred, thousand) = (Page::first(SHOWN), Page::first(100), Page::first(1_000));
+    let part_stats = async {
+        if filter == whole { Ok(None) } else { store.queue_stats(&filter, now()).await.map(Some) }
+    };
     // Beside each other: of a long queue each takes a while.
-    let (stats, late, here, waiting, second, nodes) = tokio::try_join!(
+    let (stats, here, waiting, second, nodes) = tokio::try_join!(
         store.queue_stats(&whole, now()),
-        store.queue_stats(&late, now()),
-        store.queue_stats(&filter, now()),
+        part_stats,
         store.reviews(&filter, &some),
         store.reviews(&second, &hundred),
         store.nodes(Deleted::Hidden, &thousand),
     )
     .map_err(broken)?;
+    let here = here.as_ref().unwrap_or(&stats);
     let nodes: Vec<NodeId> = nodes.items.into_iter().map(|node| node.value.id).collect();
     let (waiting, second) = (waiting.items, second.items.len());
     let names = Names::of(store, &waiting).await.map_err(broken)?;
     let own = held_by(&shared, &person).await?;
 
     let waits = stats.open + stats.claimed + stats.deferred;
-    let is_late = late.open + late.claimed + late.deferred;
+    let is_late = stats.late;
     let tile = |count: i64, en: &'static str, zh: &'static str| {
         html! { div.tile { b { (thousands(count)) } (view.say(en, zh)) } }
     };

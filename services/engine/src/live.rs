@@ -88,6 +88,13 @@ pub struct NodeTraits {
     pub repeating: FxHashSet<u32>,
 }
 
+impl NodeTraits {
+    /// Whether another candidate of the node speaks against one.
+    pub fn lists_once(&self, node: u32) -> bool {
+        !self.many.contains(&node) && !self.repeating.contains(&node)
+    }
+}
+
 impl Surrounding<'_> {
     /// One a pair, where all are known.
     fn states(&self) -> Vec<PairState> {
@@ -223,7 +230,7 @@ impl Engine {
         let known = surrounding.states();
         let staged = Staged::of_known(surrounding, &known);
         let matching = Matching::new(&staged.pairs, &staged.rivals, &surrounding.nodes, |node| {
-            !traits.many.contains(&node)
+            traits.lists_once(node)
         });
         let (confidence, veto) =
             self.confidences(surrounding, &staged, &matching, statistics.prior_shift, |node| {
@@ -239,11 +246,11 @@ impl Engine {
     pub fn conclude(
         &self,
         marginal: f64,
+        statistics: &Statistics,
         repeats: bool,
-        a: &Profile,
-        b: &Profile,
+        (a, b): (&Profile, &Profile),
     ) -> (Confidence, Option<Veto>) {
-        let (confidence, veto) = self.concluded(marginal, repeats, (a, b));
+        let (confidence, veto) = self.concluded(marginal, statistics.prior_shift, repeats, (a, b));
         (Confidence::saturating(confidence), veto)
     }
 }

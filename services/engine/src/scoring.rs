@@ -69,7 +69,9 @@ impl Engine {
         };
 
         let Staged { active, pairs, rivals, third: odds, .. } = staged;
-        let matching = Matching::new(pairs, rivals, &prepared.nodes, |node| !is_many(node));
+        // What a node lists twice, it may well hold twice.
+        let once = |node: u32| !is_many(node) && !repeating.contains(&node);
+        let matching = Matching::new(pairs, rivals, &prepared.nodes, once);
         // Nodes that list products several times have no share of partners to learn from.
         let telling: Vec<usize> =
             best_of(prepared, active, odds).into_iter().filter(|i| !touches(active[*i] as usize)).collect();
@@ -102,7 +104,7 @@ impl Engine {
             .map(|(index, marginal)| {
                 let (left, right) = field.ends(*index as usize);
                 let repeats = [left, right].iter().any(|record| is_repeating(nodes[*record as usize]));
-                self.concluded(marginal, repeats, field.profiles(*index as usize))
+                self.concluded(marginal, prior_shift, repeats, field.profiles(*index as usize))
             })
             .collect();
         let mut confidence: Vec<f64> = vec![0.0; field.count()];
@@ -113,16 +115,17 @@ impl Engine {
         (confidence, veto)
     }
 
-    /// The confidence that a pair's probability among its rivals comes to, and its veto; `repeats` where one of its nodes
+    /// The confidence that a pair's probability among its rivals comes to under this shift of the prior, and its veto; `repeats` where one of its nodes
     /// seems to list products several times.
     pub(crate) fn concluded(
         &self,
         marginal: f64,
+        prior_shift: f64,
         repeats: bool,
         (a, b): (&Profile, &Profile),
     ) -> (f64, Option<Veto>) {
         let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
-        let confidence = probability(posterior) * if repeats { REPEATING_FACTOR } else { 1.0 };
+        let confidence = probability(posterior + self.model.overlap.bonus(prior_shift)) * if repeats { REPEATING_FACTOR } else { 1.0 };
         let veto = if confidence >= VETO_FLOOR { veto::find(a, b) } else { None };
         (if veto.is_some() { confidence * veto::REMAINING } else { confidence }, veto)
     }

@@ -25,7 +25,7 @@ pub struct Labelled<'a> {
     pub records: usize,
 }
 
-/// A reader, and how it was found.
+/// A reader, and how it was found. `trees` are those of each of the models that are averaged.
 #[derive(Clone, Debug)]
 pub struct Fitted {
     pub stage: Stage,
@@ -41,6 +41,9 @@ pub struct Fitted {
 const FOLDS: u8 = 5;
 /// Ridge of the curve over the scorer's log-odds.
 const RIDGE: f64 = 1.0;
+/// Models that are grown beside each other on other samples of rows and columns, and averaged: with a few thousand labels, what
+/// one of them makes of the last hundred trees is chance.
+const BAGS: usize = 5;
 /// Log-odds beyond this change nothing.
 const CLIP: f32 = 30.0;
 
@@ -52,12 +55,12 @@ pub fn tune(data: Labelled<'_>, base: &[usize], settings: &Settings) -> Fitted {
         .into_par_iter()
         .map(|fold| {
             let held = split.held(fold);
-            let (line, trees) = {
+            let (line, rounds) = {
                 let chosen = split.fit(fold);
                 let different = data.different * Split::weight_of_different(data.same, &chosen);
                 fit(Labelled { different, ..data }, &chosen, base, settings)
             };
-            let along = held.iter().map(|pair| progress(data, *pair, base, &line, &trees)).collect();
+            let along = held.iter().map(|pair| progress(data, *pair, base, &line, &rounds)).collect();
             (held, along)
         })
         .collect();
@@ -81,7 +84,8 @@ pub fn tune(data: Labelled<'_>, base: &[usize], settings: &Settings) -> Fitted {
     }
     let calibrator = calibrate::fit(&raw, data.different);
     let all: Vec<usize> = (0..data.same.len()).collect();
-    let (line, grown) = fit(data, &all, base, &Settings { trees, ..*settings });
+    let (line, rounds) = fit(data, &all, base, &Settings { trees, ..*settings });
+    let grown = rounds.into_iter().flatten().collect();
     let out_of_fold = raw.iter().map(|(x, same)| (probability(calibrator.log_odds(*x)), *same)).collect();
     Fitted {
         stage: stage(data.rows.ncols(), base, &line, grown),
@@ -98,29 +102,38 @@ fn fit(
     chosen: &[usize],
     base: &[usize],
     settings: &Settings,
-) -> (logistic::Line, Vec<Tree>) {
+) -> (logistic::Line, Vec<Vec<Tree>>) {
     let rows = data.rows.select(Axis(0), chosen);
     let same: Vec<bool> = chosen.iter().map(|i| data.same[*i]).collect();
     let columns = Array2::from_shape_fn((chosen.len(), base.len()), |(i, j)| f64::from(rows[(i, base[j])]));
     let line = logistic::fit(columns.view(), &same, data.different, RIDGE);
     let start: Vec<f64> = columns.outer_iter().map(|row| line.log_odds(row.iter().copied())).collect();
     let weight: Vec<f64> = same.iter().map(|same| if *same { 1.0 } else { data.different }).collect();
-    let trees = boost(rows.view(), &same, &weight, &start, settings);
-    (line, trees)
+    let bag = |bag: usize| {
+        let seed = settings.seed.wrapping_add(bag as u64 * 7_919);
+        boost(rows.view(), &same, &weight, &start, &Settings { seed, ..*settings })
+    };
+    let mut bags: Vec<_> = (0..BAGS).into_par_iter().map(bag).map(Vec::into_iter).collect();
+    let share = |mut tree: Tree| {
+        tree.value.iter_mut().for_each(|value| *value /= BAGS as f32);
+        tree
+    };
+    let round = |_| bags.iter_mut().filter_map(Iterator::next).map(share).collect();
+    (line, (0..settings.trees).map(round).collect())
 }
 
-/// The log-odds of a pair with no tree, one, two …
+/// The log-odds of a pair after no round, one, two …
 fn progress(
     data: Labelled<'_>,
     pair: usize,
     base: &[usize],
     line: &logistic::Line,
-    trees: &[Tree],
+    rounds: &[Vec<Tree>],
 ) -> Vec<f64> {
     let row = data.rows.row(pair);
     let start = line.log_odds(base.iter().map(|c| f64::from(row[*c])));
-    let later = trees.iter().scan(start, |sum, tree| {
-        *sum += f64::from(tree.value(row));
+    let later = rounds.iter().scan(start, |sum, trees| {
+        *sum += trees.iter().map(|tree| f64::from(tree.value(row))).sum::<f64>();
         Some(*sum)
     });
     std::iter::once(start).chain(later).collect()

@@ -28,8 +28,6 @@ pub struct Evidence {
 
 /// What the evidence of an audit holds, as text: for filters.
 pub const AUDIT: &str = "\"audit\":true";
-/// What the evidence of a question holds that waits for a second person, as text: for filters.
-pub const AGREED: &str = "\"agreed\":";
 /// What the evidence of a question holds whose sides state a contradiction, as text: for filters.
 pub const VETO: &str = "\"veto\":";
 
@@ -65,4 +63,25 @@ pub(crate) fn write(note: &impl Serialize) -> String {
 /// Reads what [`write`] wrote; the default for what an older version or another program wrote.
 pub fn read<T: for<'a> Deserialize<'a> + Default>(text: &str) -> T {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_that_filters_look_for() {
+        let evidence = Evidence {
+            veto: Some("volume".to_owned()),
+            audit: true,
+            agreed: Some(Actor::new("user:ann")),
+            ..Evidence::default()
+        };
+        let written = serde_json::to_string(&evidence).unwrap();
+        // The last as `store::ReviewFilter::agreed` and an index have it.
+        for marker in [VETO, AUDIT, "\"agreed\":"] {
+            assert!(written.contains(marker), "{marker}: {written}");
+        }
+        assert_eq!(serde_json::to_string(&Evidence::default()).unwrap(), r#"{"policy":0}"#);
+    }
 }

@@ -54,7 +54,7 @@ impl Graph {
     /// What the record of a group says to each of its rivals there.
     fn send(&self, group: Group, free: &(impl Fn(u32) -> [f32; 2] + Sync), out: &mut Vec<Message>) {
         let from = out.len();
-        let once = !self.traits.many.contains(&group.1);
+        let once = self.traits.lists_once(group.1);
         let mut total = 0.0;
         for pair in self.rivals(group) {
             let of = &self.pairs[pair as usize];
@@ -123,7 +123,9 @@ impl Graph {
         let records = of.ends.map(|row| &self.records[row as usize]);
         let repeats = records.iter().any(|record| self.traits.repeating.contains(&record.node));
         let profiles = records.map(|record| &record.profile);
-        let (confidence, veto) = engine.conclude(odds / (1.0 + odds), repeats, profiles[0], profiles[1]);
+        let marginal = odds / (1.0 + odds);
+        let (confidence, veto) =
+            engine.conclude(marginal, &self.statistics, repeats, (profiles[0], profiles[1]));
         let moved = (confidence.get() - before.confidence.get()).abs() > STILL || veto != before.veto;
         moved.then_some((pair, PairState { confidence, veto, ..before }))
     }

@@ -279,6 +279,14 @@ impl Unit {
                 let letters = tail.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
                 return matches!(&tail[..tail.len() - letters], "v" | "w" | "a" | "ah" | "mah" | "hz");
             }
+            // `175mm6034`: an article number glued to its size.
+            let digits = rest[end..].bytes().take_while(u8::is_ascii_digit).count();
+            if matches!(&*self.alias, "mm" | "cm" | "ml" | "kg" | "mah") && (3..=6).contains(&digits) {
+                let behind = rest[end + digits..].chars().next();
+                if behind.is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '*' | '/')) {
+                    return true;
+                }
+            }
             // `350ml24瓶` against `32lb650v`.
             let tail = rest[end..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
             return end >= 2 && tail.starts_with(|c: char| !c.is_ascii());
@@ -292,6 +300,10 @@ impl Unit {
         match alias {
             // `2 in 1`, `5in1`
             "in" => value > 20.0 || !tail.trim_start().starts_with(|c: char| c.is_ascii_digit()),
+            // `5Lx4桶`: litres and a product sign, no lux.
+            "lx" => !tail.trim_start().starts_with(|c: char| c.is_ascii_digit()),
+            // 一转四: ways of an adapter, no turns.
+            "转" => !tail.starts_with(|c: char| c.is_ascii_digit() || crate::numerals::begins_chinese(c)),
             // A ream, elsewhere a blade or an order.
             "刀" | "令" => context.has(Topic::Paper),
             "v" if tail.starts_with(|c: char| c.is_ascii_alphabetic()) => {

@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 pub struct Bounds {
     pub lower: f64,
     pub upper: f64,
-    /// With fewer links than this nothing can be estimated: no shift.
+    /// With fewer links than this nothing can be estimated.
     pub least_links: usize,
+    /// The shift then: the middle of what other sets have.
+    #[serde(default)]
+    pub unknown: f64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds { lower: -1.5, upper: 1.0, least_links: 50 }
+        Bounds { lower: -1.5, upper: 1.0, least_links: 50, unknown: 0.0 }
     }
 }
 
@@ -30,7 +33,7 @@ pub fn prior_shift(
     mean_posterior: impl Fn(f64) -> f64,
 ) -> f64 {
     if links < bounds.least_links {
-        return 0.0;
+        return bounds.unknown;
     }
     let within = |p: f64| p.clamp(1e-4, 1.0 - 1e-4);
     let start = log_odds(within(training_prior));
@@ -66,11 +69,11 @@ mod tests {
         };
         let mostly_true = mean((0..200).map(|i| if i % 10 == 0 { -3.0 } else { 2.0 }).collect());
         let mostly_false = mean((0..200).map(|i| if i % 10 == 0 { 2.0 } else { -3.0 }).collect());
-        let bounds = Bounds { lower: -1.0, upper: 1.0, least_links: 50 };
+        let bounds = Bounds { lower: -1.0, upper: 1.0, least_links: 50, unknown: 0.4 };
         assert!(prior_shift(200, 0.5, bounds, mostly_true) > 0.2);
         assert!(prior_shift(200, 0.5, bounds, mostly_false) < -0.2);
         assert_eq!(prior_shift(100, 0.5, bounds, mean(vec![9.0; 100])), 1.0);
-        assert_eq!(prior_shift(10, 0.5, bounds, mean(vec![2.0; 10])), 0.0, "too few links to say anything");
+        assert_eq!(prior_shift(10, 0.5, bounds, mean(vec![2.0; 10])), 0.4, "too few links to say anything");
         // The share that a prior of one half and these odds agree with: one half again.
         let balanced = mean(vec![-1.0, 1.0]);
         assert!(prior_shift(100, 0.5, bounds, balanced).abs() < 0.01);

@@ -103,7 +103,9 @@ impl Consensus {
         let right = view(of_b, of_a, nodes, nodes[a as usize]);
         let sum = |x: f32, y: f32| (x.min(y).min(MOST), x.max(y).min(MOST));
         let (dissent_min, dissent_max) = sum(left.dissent_max, right.dissent_max);
-        let (dissents_min, dissents_max) = sum(left.dissent_sum, right.dissent_sum);
+        // As shares: the sums of pairs that nobody is sure of grow with the number of nodes, and say no more for it.
+        let share = |view: &View| view.dissent_sum / (1.0 + view.mass);
+        let (dissents_min, dissents_max) = sum(share(&left), share(&right));
         // Support is the same seen from both sides, but for the order of summation.
         let support = 0.5 * (left.support_sum + right.support_sum);
         let dissent = 0.5 * (left.dissent_sum + right.dissent_sum);

@@ -136,8 +136,8 @@ pub const CONSENSUS: [&str; 9] = [
     "support_any",
     "dissent_min",
     "dissent_max",
-    "dissent_sum_min",
-    "dissent_sum_max",
+    "dissent_share_min",
+    "dissent_share_max",
     "mass_min",
     "agreement",
 ];

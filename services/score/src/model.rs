@@ -22,6 +22,9 @@ pub struct Model {
     pub calibration: Calibration,
     /// The matching's log-odds to those of the confidence.
     pub posterior: Calibration,
+    /// What is added to that where the prior was moved far.
+    #[serde(default)]
+    pub overlap: Overlap,
     /// Reads the pair features alone.
     pub pair_only: Stage,
     pub pair_only_calibration: Calibration,
@@ -73,6 +76,27 @@ pub struct Calibration {
     pub intercept: f64,
 }
 
+/// Where nearly every record finds its partner, more of what is claimed is right than the prior of the data alone would say: the
+/// wrong candidates have better ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overlap {
+    /// The shift of the prior (log-odds) from which on it counts.
+    pub from: f64,
+    /// Log-odds added for each unit beyond it.
+    pub slope: f64,
+}
+
+impl Overlap {
+    /// Log-odds to add under this shift of the prior.
+    pub fn bonus(&self, prior_shift: f64) -> f64 {
+        self.slope * (prior_shift - self.from).max(0.0)
+    }
+
+    fn is_valid(&self) -> bool {
+        self.from.is_finite() && self.slope.is_finite() && self.slope >= 0.0
+    }
+}
+
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error("the scorer is not valid JSON ({0}); take it anew from the project's models folder")]
@@ -107,6 +131,7 @@ impl Model {
             third: stage(width + features::SECOND.len() + features::THIRD.len() + features::CONSENSUS.len()),
             calibration: Calibration::NONE,
             posterior: Calibration::NONE,
+            overlap: Overlap::default(),
             pair_only: stage(features::PAIR.len()),
             pair_only_calibration: Calibration::NONE,
             prior: 0.5,
@@ -124,7 +149,7 @@ impl Model {
         }
         let positive = |c: &Calibration| c.slope > 0.0 && c.slope.is_finite() && c.intercept.is_finite();
         let calibrations = [&model.calibration, &model.posterior, &model.pair_only_calibration];
-        if !calibrations.into_iter().all(positive) {
+        if !calibrations.into_iter().all(positive) || !model.overlap.is_valid() {
             let what = "a calibration's slope is not positive".to_owned();
             return Err(ModelError::Shape { version: model.version, what });
         }

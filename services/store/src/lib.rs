@@ -76,7 +76,7 @@ pub use read::decisions::DecisionFilter;
 pub use read::masters::{Resolution, Translation};
 pub use read::positions::Position;
 pub use read::skus::{Deleted, SkuFilter};
-pub use reviews::{Claim, QueueStats, ReviewFilter};
+pub use reviews::{Claim, LATE_SECONDS, QueueStats, ReviewFilter};
 pub use scorers::{SHIPPED, Scorer};
 pub use store::{Backend, Location, Store};
 pub use verify::Finding;

@@ -29,6 +29,8 @@ pub struct ReviewFilter {
     pub evidence_has: Vec<String>,
     /// Only whose evidence holds none of these.
     pub evidence_lacks: Vec<String>,
+    /// Only those that somebody has agreed to and that wait for a second person, or none of them.
+    pub agreed: Option<bool>,
     /// Only held by this steward.
     pub assignee: Option<Actor>,
     /// Only in these states; empty for those that wait (open, claimed).
@@ -63,11 +65,16 @@ pub struct QueueStats {
     pub decided: i64,
     /// No longer questions.
     pub withdrawn: i64,
+    /// Waiting, held or put off ones that were opened [`LATE_SECONDS`] ago or before.
+    pub late: i64,
     /// When the oldest that is to be had now was opened.
     pub oldest_open: Option<Timestamp>,
     /// Answers that hold, by verdict; verdicts without any are left out. Of the whole queue.
     pub verdicts: Vec<(Verdict, i64)>,
 }
+
+/// Seconds after which a question has waited too long: a week.
+pub const LATE_SECONDS: i64 = 7 * 86_400;
 
 /// In the queue at a time: open and not put off, or a hold that has ended.
 const AVAILABLE: &str = "((t.state = 'open' AND (t.deferred_until IS NULL OR t.deferred_until <= ?)) \
@@ -110,6 +117,12 @@ impl ReviewFilter {
         }
         for text in &self.evidence_lacks {
             filter.and("t.evidence NOT LIKE ? ESCAPE '!'", args![containing(text)]);
+        }
+        match self.agreed {
+            // As an index has it: an argument would not do.
+            Some(true) => drop(filter.and("t.evidence LIKE '%\"agreed\":%'", [])),
+            Some(false) => drop(filter.and("t.evidence NOT LIKE '%\"agreed\":%'", [])),
+            None => {}
         }
         if let Some(assignee) = &self.assignee {
             filter.and("t.assignee = ?", args![&assignee.0]);
@@ -226,33 +239,33 @@ impl Store {
         let mut stats = QueueStats::default();
         let mut filter = Filter::default();
         which.narrow(&mut filter);
-        let (condition, args) = filter.bare();
-        let sql =
-            format!("SELECT t.state, count(*) FROM reviews t {}{condition} GROUP BY t.state", which.join());
+        let (condition, narrowed) = filter.bare();
+        // One reading of what an index holds: of a long queue, its rows are many times as much.
+        let sql = format!(
+            "SELECT t.state, count(*), count(CASE WHEN {AVAILABLE} THEN 1 END), \
+             min(CASE WHEN {AVAILABLE} THEN t.created END), count(CASE WHEN t.created <= ? THEN 1 END) \
+             FROM reviews t {}{condition} GROUP BY t.state",
+            which.join()
+        );
+        let mut args = args![at, at, at, at, at.plus_seconds(-LATE_SECONDS)].to_vec();
+        args.extend(narrowed);
         for mut row in conn.rows(sql, args).await? {
             let (state, count) = (row.word(ReviewState::parse)?, row.int()?);
+            let (available, oldest, late) = (row.int()?, row.opt_time()?, row.int()?);
             match state {
-                ReviewState::Open => stats.open = count,
-                ReviewState::Claimed => stats.claimed = count,
+                ReviewState::Open => (stats.open, stats.deferred) = (stats.open + available, count - available),
+                // A hold that has ended is to be had.
+                ReviewState::Claimed => {
+                    stats.open += available;
+                    stats.claimed = count - available;
+                }
                 ReviewState::Decided => stats.decided = count,
                 ReviewState::Withdrawn => stats.withdrawn = count,
             }
-        }
-        // What is to be had now moves from the states as written to where it is.
-        let mut filter = Filter::default();
-        filter.and("t.state IN ('open', 'claimed')", []).and(AVAILABLE, args![at, at]);
-        which.narrow(&mut filter);
-        let (condition, args) = filter.bare();
-        let sql = format!(
-            "SELECT count(*), count(CASE WHEN t.state = 'claimed' THEN 1 END), min(t.created) FROM reviews t {}{condition}",
-            which.join()
-        );
-        if let Some(mut row) = conn.row(sql, args).await? {
-            let (available, ended) = (row.int()?, row.int()?);
-            stats.oldest_open = row.opt_time()?;
-            stats.deferred = stats.open - (available - ended);
-            stats.open = available;
-            stats.claimed -= ended;
+            if state.is_waiting() {
+                stats.late += late;
+                stats.oldest_open = stats.oldest_open.into_iter().chain(oldest).min();
+            }
         }
         let sql = "SELECT verdict, count(*) FROM decisions WHERE undone_at IS NULL GROUP BY verdict ORDER BY verdict";
         for mut row in conn.rows(sql, Vec::new()).await? {

@@ -4,7 +4,7 @@ use crate::support::words::*;
 use domain::*;
 use std::collections::BTreeSet;
 use store::StoreError as E;
-use store::{Claim, Expect, Mutation, Page, ReviewFilter};
+use store::{LATE_SECONDS, Claim, Expect, Mutation, Page, ReviewFilter};
 
 /// `count` reviews r00, r01 … of rising value, about SKUs of nodes b and c and master m1 = {a/1}.
 async fn queue(f: &Fixture, count: usize) {
@@ -150,6 +150,14 @@ pub async fn filters_and_stats(f: Fixture) {
         let lacks = ReviewFilter { evidence_lacks: vec![text.to_owned()], ..Default::default() };
         assert_eq!(list(lacks).await.len(), 6 - found, "{text}");
     }
+    let agreed = Review {
+        evidence: r#"{"sum":"","agreed":"user:ann"}"#.to_owned(),
+        ..review("r02", key("b", "2"), "m1", 2.0 / 7.0)
+    };
+    f.keep(batch(2).with(put_review(agreed))).await;
+    let agreed = |is| ReviewFilter { agreed: Some(is), ..Default::default() };
+    assert_eq!(ids(&list(agreed(true)).await), ["r02"]);
+    assert_eq!(list(agreed(false)).await.len(), 5);
 
     let withdrawn = Review { state: ReviewState::Withdrawn, ..review("r05", key("c", "5"), "m1", 5.0 / 7.0) };
     let deferred = Review { deferred_until: Some(at(99)), ..review("r04", key("b", "4"), "m1", 4.0 / 7.0) };
@@ -166,6 +174,11 @@ pub async fn filters_and_stats(f: Fixture) {
     assert_eq!(stats.verdicts, [(Verdict::Different, 1)]);
     let stats = f.store.queue_stats(&ReviewFilter::default(), at(100)).await.unwrap();
     assert_eq!((stats.open, stats.claimed, stats.deferred), (5, 0, 0));
+    for (after, late) in [(-1, 0), (0, 5)] {
+        let late_at = at(1).plus_seconds(LATE_SECONDS + after);
+        let stats = f.store.queue_stats(&ReviewFilter::default(), late_at).await.unwrap();
+        assert_eq!(stats.late, late, "what is put off waits too, what is withdrawn does not");
+    }
     let stats = f.store.queue_stats(&filter, at(4)).await.unwrap();
     assert_eq!((stats.open, stats.claimed), (1, 1));
 }
