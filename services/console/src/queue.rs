@@ -80,9 +80,8 @@ pub async fn show(
     let whole = ReviewFilter::default();
     let second = ReviewFilter { agreed: Some(true), ..ReviewFilter::default() };
     let (some, hundred, thousand) = (Page::first(SHOWN), Page::first(100), Page::first(1_000));
-    let part_stats = async {
-        if filter == whole { Ok(None) } else { store.queue_stats(&filter, now()).await.map(Some) }
-    };
+    let part_stats =
+        async { if filter == whole { Ok(None) } else { store.queue_stats(&filter, now()).await.map(Some) } };
     // Beside each other: of a long queue each takes a while.
     let (stats, here, waiting, second, nodes) = tokio::try_join!(
         store.queue_stats(&whole, now()),

@@ -229,9 +229,8 @@ impl Engine {
     ) -> Vec<PairState> {
         let known = surrounding.states();
         let staged = Staged::of_known(surrounding, &known);
-        let matching = Matching::new(&staged.pairs, &staged.rivals, &surrounding.nodes, |node| {
-            traits.lists_once(node)
-        });
+        let matching =
+            Matching::new(&staged.pairs, &staged.rivals, &surrounding.nodes, |node| traits.lists_once(node));
         let (confidence, veto) =
             self.confidences(surrounding, &staged, &matching, statistics.prior_shift, |node| {
                 traits.repeating.contains(&node)

@@ -125,7 +125,8 @@ impl Engine {
         (a, b): (&Profile, &Profile),
     ) -> (f64, Option<Veto>) {
         let posterior = self.model.posterior.log_odds(log_odds(marginal.clamp(1e-9, 1.0 - 1e-9)));
-        let confidence = probability(posterior + self.model.overlap.bonus(prior_shift)) * if repeats { REPEATING_FACTOR } else { 1.0 };
+        let confidence = probability(posterior + self.model.overlap.bonus(prior_shift))
+            * if repeats { REPEATING_FACTOR } else { 1.0 };
         let veto = if confidence >= VETO_FLOOR { veto::find(a, b) } else { None };
         (if veto.is_some() { confidence * veto::REMAINING } else { confidence }, veto)
     }
@@ -458,8 +459,9 @@ fn best_of(prepared: &Prepared, chosen: &[u32], odds: &[f64]) -> Vec<usize> {
 
 /// A link whose record has a second good candidate in the same node is a coin toss. A node where that is common lists
 /// products several times (a marketplace, a merged catalogue): one-per-node does not hold there, and neither does a
-/// confidence learnt where it holds. Measured: 0.39 of the good links of Amazon-Google and 0.20 of PriceRunner's have
-/// such a rival, at most 0.06 of every other set's; of the links claimed at 0.85 there 71 % and 66 % were right.
+/// confidence learnt where it holds. Measured: 0.39 of the good links of Amazon-Google have such a rival, 0.08
+/// to 0.43 of those of PriceRunner's sources, at most 0.051 of any other set's nodes; of the links claimed at 0.85 there 71 % and 66 % were
+/// right.
 fn repeating_nodes(prepared: &Prepared, second: &[f32], links: &[u32]) -> FxHashSet<u32> {
     let mut good: FxHashMap<(u32, u32), u32> = FxHashMap::default();
     let ends = |index: usize| {
@@ -482,7 +484,8 @@ fn repeating_nodes(prepared: &Prepared, second: &[f32], links: &[u32]) -> FxHash
     }
     seen.into_iter()
         .filter(|(_, (links, rivals))| {
-            *links >= LEAST_LINKS && f64::from(*rivals) > REPEATING_SHARE * f64::from(*links)
+            let share = if *links >= MANY_LINKS { REPEATING_SHARE } else { FEW_REPEATING_SHARE };
+            *links >= LEAST_LINKS && f64::from(*rivals) > share * f64::from(*links)
         })
         .map(|(node, _)| node)
         .collect()
@@ -491,7 +494,10 @@ fn repeating_nodes(prepared: &Prepared, second: &[f32], links: &[u32]) -> FxHash
 const RIVAL: f64 = 0.3;
 const GOOD_LINK: f64 = 0.7;
 const LEAST_LINKS: u32 = 50;
-const REPEATING_SHARE: f64 = 0.15;
+const MANY_LINKS: u32 = 200;
+const REPEATING_SHARE: f64 = 0.075;
+/// Of fewer links: there, a handful of names without a brand find two candidates each, and nobody lists anything twice.
+const FEW_REPEATING_SHARE: f64 = 0.15;
 /// Brings every confidence below the default auto threshold and keeps their order; about the share of such links that
 /// were right above it.
 const REPEATING_FACTOR: f64 = 0.84;

@@ -110,10 +110,10 @@ pub fn labels_missing(above: usize, wrong: usize, target: f64, level: f64) -> Op
     if 1.0 - rate <= target {
         return None;
     }
-    // A million labels is no answer either.
+    // Nobody labels a hundred thousand pairs for it.
     let mut high = above.max(1);
     while !proved(high) {
-        high = high.checked_mul(2).filter(|high| *high < 1_000_000)?;
+        high = high.checked_mul(2).filter(|high| *high < 100_000)?;
     }
     let mut low = above;
     while high - low > 1 {
@@ -171,6 +171,11 @@ mod tests {
         assert_eq!(labels_missing(59, 0, 0.95, 0.95), Some(0));
         assert_eq!(labels_missing(59, 0, 0.98, 0.95), Some(90));
         assert_eq!(labels_missing(50, 5, 0.95, 0.95), None);
+        assert_eq!(
+            labels_missing(407, 10, 0.975, 0.95),
+            None,
+            "so near the target that it would take ten thousands"
+        );
         assert_eq!(labels_missing(0, 0, 0.95, 0.95), Some(59));
     }
 

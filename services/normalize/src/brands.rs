@@ -41,8 +41,11 @@ enum Name {
         ordinary: bool,
     },
     Alias(SmolStr),
-    /// A word that keeps its spelling, so that an alias at its end is left alone (纸面巾 is no kind of 面巾).
-    Whole,
+    /// A word that keeps its spelling, so that an alias at its end is left alone (纸面巾 is no kind of 面巾), and with `begins`
+    /// also one that it begins with (手电钻 is no torch, 葵花籽油 no 瓜子).
+    Whole {
+        begins: bool,
+    },
 }
 
 /// A stretch of folded text that names a brand, or an alias with the word that stands for it.
@@ -311,10 +314,15 @@ impl Names {
             }
             words.push((alias, Name::Alias(canonical.into())));
         }
+        words.extend(
+            lexicon::rows(lexicon::ALIASES)
+                .filter(|row| row.get(3) == "whole")
+                .map(|row| (folder.canonical(row.get(1)), Name::Whole { begins: true })),
+        );
         let leading = abbreviations(folder, &by_spelling, &mut words);
         words.extend(
             lexicon::rows(lexicon::HEADS)
-                .map(|row| (folder.canonical(row.get(0)), Name::Whole))
+                .map(|row| (folder.canonical(row.get(0)), Name::Whole { begins: false }))
                 .filter(|(word, _)| word.chars().count() >= 3),
         );
         let trade_of_head = lexicon::rows(lexicon::HEADS)
@@ -379,7 +387,7 @@ impl Names {
             hits.first().filter(|hit| hit.start == 0 || (hit.end - hit.start) * 2 > column.len()).and_then(
                 |hit| match self.words.value(*hit) {
                     Name::Brand { brand, .. } => Some(*brand),
-                    Name::Alias(_) | Name::Whole => None,
+                    Name::Alias(_) | Name::Whole { .. } => None,
                 },
             )
         });
@@ -412,7 +420,7 @@ impl Names {
                 }
                 None => true,
             },
-            Name::Whole => true,
+            Name::Whole { .. } => true,
         });
         if !said.is_empty() {
             hits.retain(|hit| {
@@ -423,10 +431,13 @@ impl Names {
         // A whole word protects what it ends with, not what it begins with: 马铃薯淀粉 is still made of 土豆.
         let begins: Vec<usize> = hits
             .iter()
-            .filter(|hit| !matches!(self.words.value(**hit), Name::Whole))
+            .filter(|hit| !matches!(self.words.value(**hit), Name::Whole { .. }))
             .map(|hit| hit.start)
             .collect();
-        hits.retain(|hit| !matches!(self.words.value(*hit), Name::Whole) || !begins.contains(&hit.start));
+        hits.retain(|hit| match self.words.value(*hit) {
+            Name::Whole { begins: false } => !begins.contains(&hit.start),
+            _ => true,
+        });
         leftmost_longest(&mut hits);
         let abbreviated = self.abbreviated(text, &hits);
         let mut named: Vec<Named> = hits
@@ -435,7 +446,7 @@ impl Names {
                 let kind = match self.words.value(hit) {
                     Name::Brand { brand, .. } => NamedKind::Brand(*brand),
                     Name::Alias(canonical) => NamedKind::Alias(canonical.clone()),
-                    Name::Whole => return None,
+                    Name::Whole { .. } => return None,
                 };
                 Some(Named { start: hit.start, end: hit.end, kind })
             })

@@ -302,8 +302,10 @@ impl Unit {
             "in" => value > 20.0 || !tail.trim_start().starts_with(|c: char| c.is_ascii_digit()),
             // `5Lx4桶`: litres and a product sign, no lux.
             "lx" => !tail.trim_start().starts_with(|c: char| c.is_ascii_digit()),
-            // 一转四: ways of an adapter, no turns.
-            "转" => !tail.starts_with(|c: char| c.is_ascii_digit() || crate::numerals::begins_chinese(c)),
+            // 一转四, 四转换: ways of an adapter, no turns.
+            "转" => !tail.starts_with(|c: char| {
+                c.is_ascii_digit() || crate::numerals::begins_chinese(c) || "换接头角向盘笔".contains(c)
+            }),
             // A ream, elsewhere a blade or an order.
             "刀" | "令" => context.has(Topic::Paper),
             "v" if tail.starts_with(|c: char| c.is_ascii_alphabetic()) => {

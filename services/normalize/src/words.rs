@@ -426,6 +426,14 @@ mod tests {
         check("舒肤佳柠檬香皂115g", &["!scent:柠檬香"]);
         check("百吉福奶酪棒原味100g", &["flavour:原味", "!flavour:奶酪"]);
         check("狗粮1.8kg 全犬种", &["!age:全犬"]);
+        check("金龙鱼葵花籽油5L", &["oil_kind:葵花籽油", "=葵花籽油"]);
+        check("博世手电钻 12V", &["=手电钻"]);
+        check("得力橡皮泥 12色", &["=橡皮泥"]);
+        check("长城红葡萄酒750ml", &["=红葡萄酒", "!flavour:红提"]);
+        check("Nongshim Shin Ramyun 120g", &["!part:腱"]);
+        check("德力西 一转四转换插头", &["ways:一转四"]);
+        check("女袜 肤/5601", &["colour:肤色"]);
+        check("维生素C咀嚼片", &["form:咀嚼片"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub struct Bounds {
     pub upper: f64,
     /// With fewer links than this nothing can be estimated.
     pub least_links: usize,
-    /// The shift then: the middle of what other sets have.
+    /// The shift then.
     #[serde(default)]
     pub unknown: f64,
 }

@@ -253,7 +253,9 @@ impl Store {
             let (state, count) = (row.word(ReviewState::parse)?, row.int()?);
             let (available, oldest, late) = (row.int()?, row.opt_time()?, row.int()?);
             match state {
-                ReviewState::Open => (stats.open, stats.deferred) = (stats.open + available, count - available),
+                ReviewState::Open => {
+                    (stats.open, stats.deferred) = (stats.open + available, count - available)
+                }
                 // A hold that has ended is to be had.
                 ReviewState::Claimed => {
                     stats.open += available;

@@ -355,7 +355,7 @@ fn median(mut all: Vec<f64>) -> f64 {
 async fn two_stewards_settle_a_queue_while_claims_expire_and_a_browser_dies() {
     // Claims end so soon that one that died with its browser comes back while the test runs.
     let settings = Settings { lease_seconds: 4, ..Settings::default() };
-    let server = Arc::new(Server::with_sets(&["demo", "kitchens"], settings).await);
+    let server = Arc::new(Server::with_sets(&["demo", "tills"], settings).await);
     let before = server.waiting().await;
     assert!((500..1_000).contains(&before), "{before} questions");
     let steward = |name: &'static str, most: usize| {
@@ -384,7 +384,12 @@ async fn two_stewards_settle_a_queue_while_claims_expire_and_a_browser_dies() {
     });
     let (wang, by_wang) = wang.await.unwrap();
     let (mut li, by_li) = li.await.unwrap();
-    println!("two at once: {} and {} answers, median {:.0} ms", by_li.len(), by_wang.len(), median(by_li.clone()));
+    println!(
+        "two at once: {} and {} answers, median {:.0} ms",
+        by_li.len(),
+        by_wang.len(),
+        median(by_li.clone())
+    );
     assert_eq!((by_li.len(), by_wang.len()), (200, 200), "there are questions enough for both");
     // With a question in hand.
     wang.kill();

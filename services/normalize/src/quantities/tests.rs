@@ -38,6 +38,10 @@ fn amounts() {
     check("water .5l", "Volume:500");
     check("洗衣液1,000ml", "Volume:1000");
     check("果汁55OML", "Volume:550");
+    check("大豆油5Lx4桶", "Volume:5000 x4");
+    check("剪刀 175mm6034", "Length:175");
+    check("转换插头 一转四", "");
+    check("搅拌机 1400转", "Speed:1400");
     check("牛肉3-6kg", "Mass:3000~6000");
     check("适配器100~240V", "Voltage:100~240");
     check("洗衣液2kg+500g", "Mass:2000 Mass:500");

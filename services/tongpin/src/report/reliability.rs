@@ -19,10 +19,10 @@ pub fn section(promise: Option<&Promise>, of_given_pairs: bool) -> String {
     let Some(promise) = promise else {
         out.push_str(&note(
             "The scorer is the shipped one. It was calibrated on sets that its stages did not see, one left out at a time: \
-             real lists of electronics, paint, and Hong Kong supermarkets, and generated Chinese catalogues \
+             real lists of electronics, paint and Hong Kong supermarkets, lists that one hand wrote for made-up shops, kitchens and importers, and generated Chinese catalogues \
              (models/scorer/README.md). Nothing was tested on your own data: label some pairs, and \
              <code>tongpin calibrate</code> says what can be promised there.",
-            "当前使用随程序附带的评分模型。它在各阶段未见过的数据集上逐一留出校准：电子产品、涂料、香港超市的真实清单，以及生成的中文商品目录\
+            "当前使用随程序附带的评分模型。它在各阶段未见过的数据集上逐一留出校准：电子产品、涂料、香港超市的真实清单，为虚构的商店、厨房和进口商手写的清单，以及生成的中文商品目录\
              （见 models/scorer/README.md）。在您自己的数据上尚未检验：请标注一些名称对，用 <code>tongpin calibrate</code> \
              得到可以保证的准确率。",
         ));

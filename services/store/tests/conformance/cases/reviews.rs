@@ -4,7 +4,7 @@ use crate::support::words::*;
 use domain::*;
 use std::collections::BTreeSet;
 use store::StoreError as E;
-use store::{LATE_SECONDS, Claim, Expect, Mutation, Page, ReviewFilter};
+use store::{Claim, Expect, LATE_SECONDS, Mutation, Page, ReviewFilter};
 
 /// `count` reviews r00, r01 … of rising value, about SKUs of nodes b and c and master m1 = {a/1}.
 async fn queue(f: &Fixture, count: usize) {
