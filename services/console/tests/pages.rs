@@ -1166,7 +1166,8 @@ async fn hostile_names_are_inert_and_readable() {
     for page in &seen {
         assert_eq!(page.status, StatusCode::OK);
         for harm in ["<script>", "<img", "<b>500", "onerror=alert(1)>", "' onclick"] {
-            let text = page.text.replace("&#39; onclick", "");
+            // Between double quotes a single one ends nothing.
+            let text = page.text.replace("&#39; onclick", "").replace("value=\"酱油500毫升 ' onclick", "");
             assert!(!text.contains(harm), "{harm} in {text}");
         }
         assert!(page.text.len() < 200_000, "{} bytes", page.text.len());
