@@ -239,16 +239,18 @@ impl Store {
         let mut stats = QueueStats::default();
         let mut filter = Filter::default();
         which.narrow(&mut filter);
-        let (condition, narrowed) = filter.bare();
+        let (condition, mut args) = filter.bare();
+        // Behind those of the condition: the moment, and a week before it.
+        let (moment, week_before) = (args.len() + 1, args.len() + 2);
+        args.extend(args![at, at.plus_seconds(-LATE_SECONDS)]);
+        let available = AVAILABLE.replace('?', &format!("${moment}"));
         // One reading of what an index holds: of a long queue, its rows are many times as much.
         let sql = format!(
-            "SELECT t.state, count(*), count(CASE WHEN {AVAILABLE} THEN 1 END), \
-             min(CASE WHEN {AVAILABLE} THEN t.created END), count(CASE WHEN t.created <= ? THEN 1 END) \
+            "SELECT t.state, count(*), count(CASE WHEN {available} THEN 1 END), \
+             min(CASE WHEN {available} THEN t.created END), count(CASE WHEN t.created <= ${week_before} THEN 1 END) \
              FROM reviews t {}{condition} GROUP BY t.state",
             which.join()
         );
-        let mut args = args![at, at, at, at, at.plus_seconds(-LATE_SECONDS)].to_vec();
-        args.extend(narrowed);
         for mut row in conn.rows(sql, args).await? {
             let (state, count) = (row.word(ReviewState::parse)?, row.int()?);
             let (available, oldest, late) = (row.int()?, row.opt_time()?, row.int()?);

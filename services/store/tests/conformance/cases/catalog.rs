@@ -286,5 +286,5 @@ pub async fn everything_survives_reopening(f: Fixture) {
     refused!(f.store.sku(&key("a", "1")).await, E::Unavailable(_));
     let again = f.another().await;
     assert_eq!(again.sku(&key("a", "1")).await.unwrap(), row);
-    assert_eq!(again.schema_version().await.unwrap(), 7);
+    assert_eq!(again.schema_version().await.unwrap(), 8);
 }

@@ -181,6 +181,9 @@ pub async fn filters_and_stats(f: Fixture) {
     }
     let stats = f.store.queue_stats(&filter, at(4)).await.unwrap();
     assert_eq!((stats.open, stats.claimed), (1, 1));
+    let nodes = ReviewFilter { nodes: vec![NodeId("b".into())], ..Default::default() };
+    let stats = f.store.queue_stats(&nodes, at(4)).await.unwrap();
+    assert_eq!((stats.open, stats.claimed, stats.deferred, stats.oldest_open), (2, 0, 1, Some(at(1))));
 }
 
 pub async fn one_question_at_a_time(f: Fixture) {
