@@ -469,7 +469,7 @@ def main():
 
 def rival_share(s, log_odds):
     """Share of good links whose record has another good candidate in the same node: high where a node lists one
-    product several times. The same rule as engine::scoring, which does not link such nodes by itself."""
+    product several times. engine::scoring counts the same node by node, and does not link such nodes by itself."""
     p = sigmoid(log_odds)
     links = greedy(s, log_odds)
     links = links[p[links] > 0.7]

@@ -18,6 +18,7 @@ use store::{Claim, Deleted, Page, ReviewFilter, StoreError};
 const SHOWN: usize = 50;
 /// Questions that one person may hold at once.
 pub const MOST_HELD: usize = 100;
+
 /// What the lines of a list of questions need to know.
 pub struct Names {
     skus: BTreeMap<SkuKey, (String, Option<String>)>,

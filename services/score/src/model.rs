@@ -150,7 +150,7 @@ impl Model {
         let positive = |c: &Calibration| c.slope > 0.0 && c.slope.is_finite() && c.intercept.is_finite();
         let calibrations = [&model.calibration, &model.posterior, &model.pair_only_calibration];
         if !calibrations.into_iter().all(positive) || !model.overlap.is_valid() {
-            let what = "a calibration's slope is not positive".to_owned();
+            let what = "a calibration's slope is not positive, or a number of it not finite".to_owned();
             return Err(ModelError::Shape { version: model.version, what });
         }
         let total = expected.len();

@@ -118,11 +118,13 @@ impl ReviewFilter {
         for text in &self.evidence_lacks {
             filter.and("t.evidence NOT LIKE ? ESCAPE '!'", args![containing(text)]);
         }
-        match self.agreed {
+        if let Some(agreed) = self.agreed {
             // As an index has it: an argument would not do.
-            Some(true) => drop(filter.and("t.evidence LIKE '%\"agreed\":%'", [])),
-            Some(false) => drop(filter.and("t.evidence NOT LIKE '%\"agreed\":%'", [])),
-            None => {}
+            let condition = match agreed {
+                true => "t.evidence LIKE '%\"agreed\":%'",
+                false => "t.evidence NOT LIKE '%\"agreed\":%'",
+            };
+            filter.and(condition, []);
         }
         if let Some(assignee) = &self.assignee {
             filter.and("t.assignee = ?", args![&assignee.0]);
